@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Burn models that are described by data, built at run time, and trained or asked in a browser tab.
+//!
+//! The crate knows no chain and no DOM. Without features it holds what the page and the workers
+//! share: [`spec`], [`manifest`], [`message`], [`content`]. The feature `engine` adds Burn;
+//! `cpu` and `gpu` choose the backend of a worker binary; `import` reads the files people have.
+
+pub mod content;
+pub mod dataset;
+pub mod error;
+pub mod limits;
+pub mod manifest;
+pub mod message;
+pub mod rng;
+pub mod spec;
+pub mod tensors;
+
+#[cfg(feature = "engine")]
+pub mod engine;
+#[cfg(feature = "import")]
+pub mod import;
+#[cfg(feature = "worker")]
+pub mod worker;
+
+pub use error::RuntimeError;

@@ -1,0 +1,292 @@
+//! The one protocol between the page and its workers.
+//!
+//! Each message is an [`Envelope`]: a number that a request chooses and every event about it repeats.
+//! [`Bytes`] fields cross as `Uint8Array`s whose buffers are transferred, never copied between threads.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    RuntimeError,
+    content::Digest,
+    manifest::TrainingConfig,
+    spec::{LayerSummary, ModelSpec, Shape, Task},
+};
+
+/// A file or tensor's bytes.
+pub type Bytes = serde_bytes::ByteBuf;
+
+/// A message with the number of the request it belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Envelope<T> {
+    /// Chosen by the page, unique in a worker's life. Events that no request caused carry 0.
+    pub id: u32,
+    /// The message.
+    pub body: T,
+}
+
+/// What the page asks of a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// Prepare the device. Answer: [`Event::Ready`] or [`Event::Failed`].
+    Start,
+    /// Make a model's first parameters from a seed. Answer: [`Event::Parameters`].
+    Initialize {
+        /// The network.
+        spec: ModelSpec,
+        /// Seed of the parameters.
+        seed: u64,
+    },
+    /// Train; one job at a time. Events: [`Event::Progress`] …, then [`Event::Trained`],
+    /// [`Event::Cancelled`] or [`Event::Failed`].
+    Train(Box<TrainJob>),
+    /// Stop after the step at hand, write a checkpoint, wait. Event: [`Event::Paused`].
+    Pause,
+    /// Go on after a pause. Event: [`Event::Progress`].
+    Resume,
+    /// End the job at hand. Its checkpoint is deleted unless `keep_checkpoint`.
+    Cancel {
+        /// Keep the checkpoint, so that the same job key can go on later.
+        keep_checkpoint: bool,
+    },
+    /// Measure parameters on the held-out examples. Answer: [`Event::Evaluated`].
+    Evaluate {
+        /// The network.
+        spec: ModelSpec,
+        /// Parameter file.
+        parameters: Bytes,
+        /// Data set file.
+        dataset: Bytes,
+    },
+    /// Run the model on a batch. Answer: [`Event::Outputs`].
+    Infer {
+        /// The network.
+        spec: ModelSpec,
+        /// Parameter file. Its digest is the key of the worker's cache: an empty buffer means
+        /// "the parameters last sent".
+        parameters: Bytes,
+        /// Examples one after the other, each of the spec's input length, scaled as the data set.
+        inputs: Vec<f32>,
+    },
+    /// List the checkpoints kept in this browser. Answer: [`Event::Checkpoints`].
+    ListCheckpoints,
+    /// Delete one. Answer: [`Event::Checkpoints`].
+    DropCheckpoint {
+        /// Key of the job.
+        job: String,
+    },
+    /// Read a file into a data set (import worker only). Answer: [`Event::Imported`].
+    Import(Box<ImportRequest>),
+}
+
+/// A training job: together with the runtime's bytes, all that its result depends on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainJob {
+    /// Key under which checkpoints are kept; a job of the same key goes on from its checkpoint.
+    pub job: String,
+    /// The network.
+    pub spec: ModelSpec,
+    /// How a step is done; `steps` is the length of this job.
+    pub config: TrainingConfig,
+    /// Seed of shuffling and dropout.
+    pub seed: u64,
+    /// Parameter file that training starts from.
+    pub parameters: Bytes,
+    /// Data set file.
+    pub dataset: Bytes,
+    /// Measure on the held-out examples every this many steps; 0 for only at the end.
+    pub evaluate_every: u32,
+}
+
+/// A file to import.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportRequest {
+    /// File name, whose extension chooses the reader: `.csv`, `.csv.gz`, `.idx`, `.gz`, `.zip`.
+    pub file_name: String,
+    /// The file.
+    pub file: Bytes,
+    /// Second file for IDX: the labels.
+    pub labels: Option<Bytes>,
+    /// Name, licence and maker to write into the data set.
+    pub name: String,
+    /// SPDX identifier or words.
+    pub licence: String,
+    /// Who made it.
+    pub attribution: String,
+    /// Read rows of this shape; `None` lets the reader choose (a square number of columns is an image).
+    pub shape: Option<Shape>,
+    /// Share of examples held out, in percent.
+    pub held_out_percent: u8,
+}
+
+/// What a worker tells the page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The script runs and listens; sent once, unasked.
+    Listening,
+    /// The device works.
+    Ready {
+        /// What will compute.
+        device: DeviceReport,
+    },
+    /// The request failed; the worker goes on unless `error` is [`RuntimeError::Device`].
+    Failed {
+        /// Why.
+        error: RuntimeError,
+    },
+    /// A parameter file.
+    Parameters {
+        /// Its digest, which is the on-chain parameters hash.
+        digest: Digest,
+        /// The file.
+        parameters: Bytes,
+    },
+    /// Training goes on; at least every 250 ms while steps are done.
+    Progress(Progress),
+    /// The job waits; its checkpoint is written.
+    Paused {
+        /// Steps done.
+        step: u32,
+    },
+    /// A checkpoint was written.
+    Checkpointed {
+        /// Steps done.
+        step: u32,
+    },
+    /// The job was ended by [`Request::Cancel`].
+    Cancelled {
+        /// Steps done.
+        step: u32,
+    },
+    /// The job is done.
+    Trained(Box<TrainResult>),
+    /// Held-out figures.
+    Evaluated(Evaluation),
+    /// Outputs of [`Request::Infer`]: probabilities for a classification, values for a regression.
+    Outputs {
+        /// One row of the task's width an example.
+        rows: Vec<Vec<f32>>,
+    },
+    /// Checkpoints kept in this browser.
+    Checkpoints {
+        /// Newest first.
+        kept: Vec<CheckpointInfo>,
+    },
+    /// A data set.
+    Imported(Box<Imported>),
+}
+
+/// Which tier computes, and on what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceReport {
+    /// The tier.
+    pub tier: Tier,
+    /// In words: "CPU (wasm, simd128)" or the adapter's name.
+    pub name: String,
+    /// Whether the adapter is a software one, slower than the CPU tier.
+    pub software: bool,
+}
+
+/// The two tiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Exact: the same bits in every engine.
+    Cpu,
+    /// Fast: WebGPU, whose floats differ between devices.
+    Gpu,
+}
+
+/// A moment of a training.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u32,
+    /// Steps of the job.
+    pub steps: u32,
+    /// Mean training loss of the steps since the last progress, by last step.
+    pub losses: Vec<(u32, f32)>,
+    /// Held-out figures measured since the last progress.
+    pub evaluations: Vec<Evaluation>,
+    /// Steps a second, over the last seconds.
+    pub steps_per_second: f32,
+}
+
+/// Figures on the held-out examples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Steps done before it.
+    pub step: u32,
+    /// Mean loss.
+    pub loss: f32,
+    /// Share of right answers in parts per million; for a regression, R² floored at 0.
+    pub accuracy_ppm: u32,
+    /// Examples it was measured on.
+    pub examples: u32,
+}
+
+/// What a finished training hands over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainResult {
+    /// Steps done.
+    pub steps: u32,
+    /// Digest of `parameters`: the on-chain parameters hash.
+    pub digest: Digest,
+    /// Parameter file.
+    pub parameters: Bytes,
+    /// Merkle root over the job's checkpoints.
+    pub checkpoint_root: Digest,
+    /// Held-out figures of `parameters`.
+    pub evaluation: Evaluation,
+    /// Held-out figures of the parameters that the job started from.
+    pub base_evaluation: Evaluation,
+}
+
+/// A checkpoint kept in this browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// Key of the job.
+    pub job: String,
+    /// Steps done.
+    pub step: u32,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// An imported data set and what a page shows of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Imported {
+    /// The data set file.
+    pub dataset: Bytes,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its summary.
+    pub summary: DatasetSummary,
+}
+
+/// What a page shows of a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetSummary {
+    /// Its name.
+    pub name: String,
+    /// Its licence.
+    pub licence: String,
+    /// Who made it.
+    pub attribution: String,
+    /// Shape of one example.
+    pub input: Shape,
+    /// What is to be predicted.
+    pub task: Task,
+    /// Examples for training.
+    pub train: u32,
+    /// Examples held out.
+    pub held_out: u32,
+    /// Examples of each class, in the order of the task's classes; empty for a regression.
+    pub balance: Vec<u32>,
+    /// The first examples: pixels or values scaled to 0..=255, with the target in words.
+    pub samples: Vec<(Vec<u8>, String)>,
+}
+
+/// Rows of a model summary, for a page that shows a spec.
+pub type Summary = Vec<LayerSummary>;

@@ -1,0 +1,275 @@
+//! A model as data: a validated list of layers, with shapes, parameter counts and memory worked out
+//! before anything is built.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{RuntimeError, limits};
+
+mod shape;
+pub use shape::Shape;
+
+/// A model: what goes in, the layers, what comes out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Shape of one example.
+    pub input: Shape,
+    /// Layers, in order.
+    pub layers: Vec<LayerSpec>,
+    /// What the last layer's output means.
+    pub task: Task,
+}
+
+/// What the output of a model means, and so which loss trains it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// One logit a class; softmax cross-entropy.
+    Classification {
+        /// Names of the classes, in the order of the logits.
+        classes: Vec<String>,
+    },
+    /// One number an output; mean squared error.
+    Regression {
+        /// Names of the outputs.
+        outputs: Vec<String>,
+    },
+}
+
+impl Task {
+    /// Width of the last layer that this task needs.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Classification { classes } => classes.len(),
+            Self::Regression { outputs } => outputs.len(),
+        }
+    }
+}
+
+/// One layer. Shapes are those of one example, without the batch axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LayerSpec {
+    /// y = x·W + b over the last axis: features `[n]` or sequence `[t, n]`.
+    Dense {
+        /// Output width.
+        units: usize,
+    },
+    /// 2-D convolution over an image `[c, h, w]`.
+    Conv2d {
+        /// Output channels.
+        channels: usize,
+        /// Side of the square kernel.
+        kernel: usize,
+        /// Step of the kernel.
+        #[serde(default = "one")]
+        stride: usize,
+        /// Zero padding.
+        #[serde(default)]
+        padding: Padding,
+        /// Channel groups; equal to the channels for a depth-wise convolution.
+        #[serde(default = "one")]
+        groups: usize,
+    },
+    /// Largest value of each square window.
+    MaxPool2d {
+        /// Side of the window, and its step.
+        size: usize,
+    },
+    /// Mean of each square window.
+    AvgPool2d {
+        /// Side of the window, and its step.
+        size: usize,
+    },
+    /// Mean over height and width: `[c, h, w]` to `[c]`; over time: `[t, n]` to `[n]`.
+    GlobalAvgPool,
+    /// Any shape to `[n]`.
+    Flatten,
+    /// An elementwise function.
+    Activation {
+        /// Which.
+        function: Activation,
+    },
+    /// Batch normalisation over channels or features (Ioffe and Szegedy 2015, arXiv 1502.03167).
+    BatchNorm,
+    /// Layer normalisation over the last axis (Ba et al. 2016, arXiv 1607.06450).
+    LayerNorm,
+    /// Group normalisation over an image's channels (Wu and He 2018, arXiv 1803.08494).
+    GroupNorm {
+        /// Groups that the channels are divided into.
+        groups: usize,
+    },
+    /// Zeroes a share of the values while training.
+    Dropout {
+        /// The share, in [0, 1).
+        rate: f32,
+    },
+    /// Tokens `[t]` to vectors `[t, n]`, with a learned position vector added.
+    Embedding {
+        /// Vector width n.
+        dimension: usize,
+    },
+    /// Pre-norm transformer block over `[t, n]`: attention and a GELU MLP, both residual.
+    TransformerBlock {
+        /// Attention heads; must divide n.
+        heads: usize,
+        /// Width of the MLP.
+        hidden: usize,
+        /// Whether a position sees only itself and earlier ones.
+        #[serde(default)]
+        causal: bool,
+    },
+    /// x + f(x), where f keeps the shape.
+    Residual {
+        /// The layers of f.
+        layers: Vec<LayerSpec>,
+    },
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Zero padding of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Output side = input side ÷ stride, rounded up; the kernel must be odd.
+    #[default]
+    Same,
+    /// No padding.
+    Valid,
+}
+
+/// Elementwise functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(0, x)
+    Relu,
+    /// max(0.01·x, x)
+    LeakyRelu,
+    /// x·Φ(x), with erf
+    Gelu,
+    /// x·sigmoid(x)
+    Silu,
+    /// Hyperbolic tangent
+    Tanh,
+    /// 1 ÷ (1 + e^−x)
+    Sigmoid,
+}
+
+impl LayerSpec {
+    /// The name used in specs and messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Dense { .. } => "dense",
+            Self::Conv2d { .. } => "conv2d",
+            Self::MaxPool2d { .. } => "max_pool2d",
+            Self::AvgPool2d { .. } => "avg_pool2d",
+            Self::GlobalAvgPool => "global_avg_pool",
+            Self::Flatten => "flatten",
+            Self::Activation { .. } => "activation",
+            Self::BatchNorm => "batch_norm",
+            Self::LayerNorm => "layer_norm",
+            Self::GroupNorm { .. } => "group_norm",
+            Self::Dropout { .. } => "dropout",
+            Self::Embedding { .. } => "embedding",
+            Self::TransformerBlock { .. } => "transformer_block",
+            Self::Residual { .. } => "residual",
+        }
+    }
+}
+
+/// One row of a model's summary, as a page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerSummary {
+    /// Position, as in `3` or `3.1`.
+    pub position: String,
+    /// The layer's type.
+    pub kind: String,
+    /// Shape of one example after the layer.
+    pub output: Shape,
+    /// Trainable numbers of the layer.
+    pub parameters: u64,
+}
+
+impl ModelSpec {
+    /// Parses JSON and validates.
+    ///
+    /// # Errors
+    /// [`RuntimeError::BadFile`] for JSON that is no spec (an unknown layer is named), else as
+    /// [`ModelSpec::validate`].
+    pub fn from_json(json: &str) -> Result<Self, RuntimeError> {
+        let spec: Self = serde_json::from_str(json)
+            .map_err(|error| RuntimeError::file("model spec", error.to_string()))?;
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// Checks every layer against the shape it gets, and the output against the task.
+    ///
+    /// # Errors
+    /// The first layer that cannot be, by position and type, with both shapes.
+    pub fn validate(&self) -> Result<Vec<LayerSummary>, RuntimeError> {
+        let outputs = self.task.outputs();
+        if outputs == 0 || outputs > limits::MAX_CLASSES {
+            let expected = format!("1 to {}", limits::MAX_CLASSES);
+            return Err(RuntimeError::bounds("number of outputs", outputs, expected));
+        }
+        self.input.check()?;
+        let mut summary = Vec::new();
+        let last = shape::walk(&self.layers, self.input.clone(), "", 0, &mut summary)?;
+        let needed = Shape::Features { size: outputs };
+        if last != needed {
+            return Err(RuntimeError::ShapeMismatch {
+                layer: self.layers.len().to_string(),
+                kind: "output".into(),
+                expected: format!("{needed}, one value for each of the task's {outputs} outputs"),
+                found: last.to_string(),
+            });
+        }
+        Ok(summary)
+    }
+
+    /// Trainable numbers in the whole model.
+    ///
+    /// # Errors
+    /// As [`ModelSpec::validate`].
+    pub fn parameter_count(&self) -> Result<u64, RuntimeError> {
+        Ok(self.validate()?.iter().map(|layer| layer.parameters).sum())
+    }
+
+    /// Estimated bytes that training takes at `batch` examples a step: parameters, gradients, two
+    /// moments and the copy being saved (5 × 4 bytes each), and every activation with its gradient
+    /// and one temporary (3 × 4 bytes a value).
+    ///
+    /// # Errors
+    /// As [`ModelSpec::validate`].
+    pub fn training_bytes(&self, batch: usize) -> Result<u64, RuntimeError> {
+        let summary = self.validate()?;
+        let parameters: u64 = summary.iter().map(|layer| layer.parameters).sum();
+        let values: u64 = summary.iter().map(|layer| layer.output.len() as u64).sum();
+        let values = values.saturating_add(self.input.len() as u64);
+        let activations = values.saturating_mul(batch as u64).saturating_mul(12);
+        Ok(parameters.saturating_mul(20).saturating_add(activations))
+    }
+
+    /// Refuses a model whose training would not fit, before building it.
+    ///
+    /// # Errors
+    /// [`RuntimeError::OutOfMemory`] with the estimate and the limit; else as `validate`.
+    pub fn check_memory(&self, batch: usize) -> Result<(), RuntimeError> {
+        let needed = self.training_bytes(batch)?;
+        if needed <= limits::MAX_TRAINING_BYTES {
+            return Ok(());
+        }
+        Err(RuntimeError::OutOfMemory {
+            needed_mib: needed >> 20,
+            limit_mib: limits::MAX_TRAINING_BYTES >> 20,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,2 @@
-//! Placeholder.
+//! What Rust knows of the contracts.
+pub mod bindings;

@@ -78,7 +78,8 @@ impl FromStr for Digest {
     type Err = RuntimeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || RuntimeError::bounds("digest", text, "64 hexadecimal digits, with or without 0x");
+        let bad =
+            || RuntimeError::bounds("digest", text, "64 hexadecimal digits, with or without 0x");
         let hex = text.strip_prefix("0x").unwrap_or(text);
         if hex.len() != 64 || !hex.is_ascii() {
             return Err(bad());

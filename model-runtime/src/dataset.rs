@@ -145,7 +145,8 @@ impl Dataset {
         const NAME: &str = "data set";
         let bad = |reason: String| RuntimeError::file(NAME, reason);
         let mut file = TensorFile::from_bytes(NAME, bytes)?;
-        let header = file.metadata.get(HEADER).ok_or_else(|| bad("it has no delea header".into()))?;
+        let header =
+            file.metadata.get(HEADER).ok_or_else(|| bad("it has no delea header".into()))?;
         let header: DatasetHeader = serde_json::from_str(header).map_err(|e| bad(e.to_string()))?;
         if header.format != FORMAT {
             return Err(RuntimeError::bounds("data set format", header.format, FORMAT));
@@ -165,7 +166,11 @@ impl Dataset {
         }
         let values = count.saturating_mul(header.input.len());
         if inputs.len() != values {
-            return Err(bad(format!("inputs hold {} values, but {count} examples of {} need {values}", inputs.len(), header.input)));
+            return Err(bad(format!(
+                "inputs hold {} values, but {count} examples of {} need {values}",
+                inputs.len(),
+                header.input
+            )));
         }
         let width = header.input.len();
         let inputs = match inputs.element {
@@ -175,25 +180,36 @@ impl Dataset {
         if let Inputs::F32(values) = &inputs
             && let Some(at) = values.iter().position(|v| !v.is_finite())
         {
-            return Err(RuntimeError::NotFinite { place: format!("example {}, value {}", at / width, at % width) });
+            return Err(RuntimeError::NotFinite {
+                place: format!("example {}, value {}", at / width, at % width),
+            });
         }
         let targets = match (&header.task, targets.element) {
             (Task::Classification { classes }, Element::U32) => {
                 let numbers = targets.to_u32("targets")?;
                 if let Some(at) = numbers.iter().position(|c| *c as usize >= classes.len()) {
-                    return Err(bad(format!("example {at} has class {}, but there are {}", numbers[at], classes.len())));
+                    return Err(bad(format!(
+                        "example {at} has class {}, but there are {}",
+                        numbers[at],
+                        classes.len()
+                    )));
                 }
                 Targets::Classes(numbers)
             }
             (Task::Regression { .. }, Element::F32) => Targets::Values(targets.to_f32("targets")?),
-            (_, found) => return Err(bad(format!("targets are {found:?}, which does not fit the task"))),
+            (_, found) => {
+                return Err(bad(format!("targets are {found:?}, which does not fit the task")));
+            }
         };
         let needed = match &targets {
             Targets::Classes(numbers) => (numbers.len(), count),
             Targets::Values(values) => (values.len(), count.saturating_mul(header.task.outputs())),
         };
         if needed.0 != needed.1 {
-            return Err(bad(format!("targets hold {} values, but {} are needed", needed.0, needed.1)));
+            return Err(bad(format!(
+                "targets hold {} values, but {} are needed",
+                needed.0, needed.1
+            )));
         }
         if split.element != Element::U8 || split.bytes.len() != count {
             return Err(bad("split must be one byte an example".into()));
@@ -211,7 +227,9 @@ impl Dataset {
     /// What a page shows.
     pub fn summary(&self) -> DatasetSummary {
         let (mut balance, mut samples) = (Vec::new(), Vec::new());
-        if let (Task::Classification { classes }, Targets::Classes(numbers)) = (&self.header.task, &self.targets) {
+        if let (Task::Classification { classes }, Targets::Classes(numbers)) =
+            (&self.header.task, &self.targets)
+        {
             balance = vec![0; classes.len()];
             numbers.iter().for_each(|c| balance[*c as usize] += 1);
         }

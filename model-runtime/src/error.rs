@@ -59,7 +59,9 @@ pub enum RuntimeError {
         limit_mib: u64,
     },
     /// A compressed file unpacks to more than the limit.
-    #[error("{name} unpacks to more than {limit_mib} MiB; it is refused before it fills the memory")]
+    #[error(
+        "{name} unpacks to more than {limit_mib} MiB; it is refused before it fills the memory"
+    )]
     UnpacksTooLarge {
         /// The file's name.
         name: String,
@@ -101,7 +103,9 @@ pub enum RuntimeError {
         place: String,
     },
     /// The bytes do not hash to what was asked for.
-    #[error("{what} hashes to {found}, but {expected} was asked for; fetch it again or from another source")]
+    #[error(
+        "{what} hashes to {found}, but {expected} was asked for; fetch it again or from another source"
+    )]
     WrongDigest {
         /// What was fetched.
         what: String,
@@ -132,8 +136,16 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// Shorthand for [`RuntimeError::OutOfBounds`].
-    pub fn bounds(field: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {
-        Self::OutOfBounds { field: field.into(), found: found.to_string(), expected: expected.into() }
+    pub fn bounds(
+        field: impl Into<String>,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::OutOfBounds {
+            field: field.into(),
+            found: found.to_string(),
+            expected: expected.into(),
+        }
     }
 
     /// Shorthand for [`RuntimeError::BadFile`].

@@ -108,7 +108,11 @@ impl TrainingConfig {
             Optimizer::Sgd { momentum } => unit("momentum", momentum)?,
         }
         if !(self.learning_rate > 0.0 && self.learning_rate <= 10.0) {
-            return Err(RuntimeError::bounds("learning rate", self.learning_rate, "above 0, at most 10"));
+            return Err(RuntimeError::bounds(
+                "learning rate",
+                self.learning_rate,
+                "above 0, at most 10",
+            ));
         }
         if self.batch_size == 0 || self.batch_size > limits::MAX_BATCH {
             let expected = format!("1 to {}", limits::MAX_BATCH);

@@ -181,6 +181,16 @@ impl LayerSpec {
     }
 }
 
+impl LayerSpec {
+    /// Shape of one example after this layer.
+    ///
+    /// # Errors
+    /// If the layer cannot take `input`.
+    pub fn output(&self, input: &Shape) -> Result<Shape, RuntimeError> {
+        shape::walk(std::slice::from_ref(self), input.clone(), "", 0, &mut Vec::new())
+    }
+}
+
 /// One row of a model's summary, as a page shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerSummary {

@@ -149,15 +149,21 @@ impl TensorFile {
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, RuntimeError> {
         check_size(name, bytes.len() as u64)?;
         let bad = |reason: String| RuntimeError::file(name, reason);
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(format!("not a safetensors file: {e}")))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| bad(format!("not a safetensors file: {e}")))?;
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
         let mut tensors = BTreeMap::new();
         for (tensor, view) in file.iter() {
             let element = match view.dtype() {
                 Dtype::F32 => Element::F32,
                 Dtype::U8 => Element::U8,
                 Dtype::U32 => Element::U32,
-                other => return Err(bad(format!("the tensor {tensor} is {other:?}; F32, U8 and U32 are read"))),
+                other => {
+                    return Err(bad(format!(
+                        "the tensor {tensor} is {other:?}; F32, U8 and U32 are read"
+                    )));
+                }
             };
             let value = TensorValue::new(view.shape().to_vec(), element, view.data().to_vec());
             tensors.insert(tensor.to_owned(), value);

@@ -75,7 +75,11 @@ impl Shape {
         };
         for (name, side) in sides {
             if side == 0 || side > limits::MAX_DIMENSION {
-                return Err(RuntimeError::bounds(name, side, format!("1 to {}", limits::MAX_DIMENSION)));
+                return Err(RuntimeError::bounds(
+                    name,
+                    side,
+                    format!("1 to {}", limits::MAX_DIMENSION),
+                ));
             }
         }
         if self.len() > limits::MAX_DATA_VALUES {
@@ -122,7 +126,8 @@ pub(super) fn walk(
         }
         let place = Place { position: format!("{prefix}{i}"), kind: layer.kind() };
         let (output, parameters) = if let LayerSpec::Residual { layers } = layer {
-            let inner = walk(layers, shape.clone(), &format!("{}.", place.position), depth + 1, summary)?;
+            let inner =
+                walk(layers, shape.clone(), &format!("{}.", place.position), depth + 1, summary)?;
             if inner != shape {
                 return Err(place.mismatch(format!("a block that keeps {shape}"), &inner));
             }
@@ -191,7 +196,12 @@ impl Place {
                     Shape::Sequence { length, dimension } => {
                         (Shape::Sequence { length, dimension: units }, dimension)
                     }
-                    _ => return Err(self.mismatch("[size] or [length, dimension]; put a flatten before it", shape)),
+                    _ => {
+                        return Err(self.mismatch(
+                            "[size] or [length, dimension]; put a flatten before it",
+                            shape,
+                        ));
+                    }
                 };
                 (output, (width as u64 + 1) * units as u64)
             }
@@ -199,23 +209,27 @@ impl Place {
                 let Shape::Image { channels, height, width } = *shape else {
                     return Err(self.mismatch(IMAGE, shape));
                 };
-                for (name, value) in [("channels", out), ("kernel", kernel), ("stride", stride), ("groups", groups)] {
+                for (name, value) in
+                    [("channels", out), ("kernel", kernel), ("stride", stride), ("groups", groups)]
+                {
                     self.positive(name, value)?;
                 }
                 if !channels.is_multiple_of(groups) || !out.is_multiple_of(groups) {
-                    return Err(self.bad(format!("groups is {groups}, but must divide both {channels} and {out} channels")));
+                    return Err(self.bad(format!(
+                        "groups is {groups}, but must divide both {channels} and {out} channels"
+                    )));
                 }
                 let side = |side: usize| match padding {
-                    Padding::Same if kernel.is_multiple_of(2) => {
-                        Err(self.bad(format!("kernel is {kernel}, but padding \"same\" needs an odd one")))
-                    }
+                    Padding::Same if kernel.is_multiple_of(2) => Err(self
+                        .bad(format!("kernel is {kernel}, but padding \"same\" needs an odd one"))),
                     Padding::Same => Ok(side.div_ceil(stride)),
                     Padding::Valid if kernel > side => {
                         Err(self.mismatch(format!("at least {kernel} rows and columns"), shape))
                     }
                     Padding::Valid => Ok((side - kernel) / stride + 1),
                 };
-                let output = Shape::Image { channels: out, height: side(height)?, width: side(width)? };
+                let output =
+                    Shape::Image { channels: out, height: side(height)?, width: side(width)? };
                 let weights = (channels / groups) as u64 * (kernel as u64).pow(2);
                 (output, (weights + 1).saturating_mul(out as u64))
             }
@@ -238,16 +252,22 @@ impl Place {
             LayerSpec::Activation { .. } => (shape.clone(), 0),
             LayerSpec::Dropout { rate } => {
                 if !(0.0..1.0).contains(&rate) {
-                    return Err(self.bad(format!("rate is {rate}, but must be at least 0 and below 1")));
+                    return Err(
+                        self.bad(format!("rate is {rate}, but must be at least 0 and below 1"))
+                    );
                 }
                 (shape.clone(), 0)
             }
             LayerSpec::BatchNorm => match *shape {
-                Shape::Features { size: n } | Shape::Image { channels: n, .. } => (shape.clone(), 2 * n as u64),
+                Shape::Features { size: n } | Shape::Image { channels: n, .. } => {
+                    (shape.clone(), 2 * n as u64)
+                }
                 _ => return Err(self.mismatch("features or an image", shape)),
             },
             LayerSpec::LayerNorm => match *shape {
-                Shape::Features { size: n } | Shape::Sequence { dimension: n, .. } => (shape.clone(), 2 * n as u64),
+                Shape::Features { size: n } | Shape::Sequence { dimension: n, .. } => {
+                    (shape.clone(), 2 * n as u64)
+                }
                 _ => return Err(self.mismatch("features or a sequence", shape)),
             },
             LayerSpec::GroupNorm { groups } => {
@@ -255,7 +275,8 @@ impl Place {
                     return Err(self.mismatch(IMAGE, shape));
                 };
                 if groups == 0 || !channels.is_multiple_of(groups) {
-                    return Err(self.bad(format!("groups is {groups}, but must divide {channels} channels")));
+                    return Err(self
+                        .bad(format!("groups is {groups}, but must divide {channels} channels")));
                 }
                 (shape.clone(), 2 * channels as u64)
             }
@@ -273,7 +294,9 @@ impl Place {
                 };
                 self.positive("hidden", hidden)?;
                 if heads == 0 || !dimension.is_multiple_of(heads) {
-                    return Err(self.bad(format!("heads is {heads}, but must divide the dimension {dimension}")));
+                    return Err(self.bad(format!(
+                        "heads is {heads}, but must divide the dimension {dimension}"
+                    )));
                 }
                 let (n, h) = (dimension as u64, hidden as u64);
                 let attention = 4 * n * (n + 1);

@@ -27,7 +27,8 @@ fn a_mismatch_names_the_layer_and_both_shapes() {
     let text = error.to_string();
     assert!(text.contains("layer 0 (dense)") && text.contains("[1, 8, 8]"), "{text}");
 
-    let error = digits(vec![LayerSpec::Flatten, LayerSpec::Dense { units: 9 }]).validate().unwrap_err();
+    let error =
+        digits(vec![LayerSpec::Flatten, LayerSpec::Dense { units: 9 }]).validate().unwrap_err();
     let text = error.to_string();
     assert!(text.contains("[10]") && text.contains("[9]"), "{text}");
 }
@@ -47,8 +48,26 @@ fn bad_settings_are_refused() {
         (LayerSpec::Dropout { rate: f32::NAN }, "rate"),
         (LayerSpec::GroupNorm { groups: 2 }, "groups"),
         (LayerSpec::MaxPool2d { size: 9 }, "9 rows"),
-        (LayerSpec::Conv2d { channels: 1, kernel: 2, stride: 1, padding: Padding::Same, groups: 1 }, "odd"),
-        (LayerSpec::Conv2d { channels: 1, kernel: 3, stride: 0, padding: Padding::Same, groups: 1 }, "stride"),
+        (
+            LayerSpec::Conv2d {
+                channels: 1,
+                kernel: 2,
+                stride: 1,
+                padding: Padding::Same,
+                groups: 1,
+            },
+            "odd",
+        ),
+        (
+            LayerSpec::Conv2d {
+                channels: 1,
+                kernel: 3,
+                stride: 0,
+                padding: Padding::Same,
+                groups: 1,
+            },
+            "stride",
+        ),
         (LayerSpec::TransformerBlock { heads: 2, hidden: 8, causal: false }, "sequence"),
         (LayerSpec::Embedding { dimension: 4 }, "tokens"),
     ] {
@@ -85,6 +104,10 @@ fn a_residual_block_must_keep_its_shape() {
     let bad = digits(vec![LayerSpec::Flatten, LayerSpec::Residual { layers: vec![dense(10)] }]);
     let text = bad.validate().unwrap_err().to_string();
     assert!(text.contains("[64]") && text.contains("[10]"), "{text}");
-    let good = digits(vec![LayerSpec::Flatten, LayerSpec::Residual { layers: vec![dense(64)] }, dense(10)]);
+    let good = digits(vec![
+        LayerSpec::Flatten,
+        LayerSpec::Residual { layers: vec![dense(64)] },
+        dense(10),
+    ]);
     assert_eq!(good.validate().unwrap()[1].position, "1.0");
 }

@@ -1,0 +1,97 @@
+//! What every page shares: configuration, chain, wallet, workers, training, toasts. Copy: all handles.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use crate::{
+    chain::{
+        contracts::{self, Summary},
+        health::Health,
+        rpc::Rpc,
+    },
+    components::toasts::Toasts,
+    config::Config,
+    jobs::{pool::Pool, trainer::Trainer},
+    load::Load,
+    wallet::Wallets,
+};
+
+/// The page's shared state.
+#[derive(Clone, Copy)]
+pub(crate) struct App {
+    config: StoredValue<Arc<Config>>,
+    /// Wallets.
+    pub(crate) wallets: Wallets,
+    /// The workers.
+    pub(crate) pool: Pool,
+    /// The training.
+    pub(crate) trainer: Trainer,
+    /// Messages in the corner.
+    pub(crate) toasts: Toasts,
+    /// Whether the chain answers.
+    pub(crate) health: RwSignal<Health>,
+    /// Latest block.
+    pub(crate) block: RwSignal<u64>,
+    /// Whether the chain began anew since the last visit.
+    pub(crate) reset: RwSignal<bool>,
+    /// All models' cards.
+    pub(crate) models: RwSignal<Load<Vec<Summary>>>,
+    revision: RwSignal<u32>,
+}
+
+impl App {
+    /// Everything at its beginning.
+    pub(crate) fn new(config: Config) -> Self {
+        let config = Arc::new(config);
+        let pool = Pool::new(config.workers.clone());
+        Self {
+            wallets: Wallets::new(),
+            pool,
+            trainer: Trainer::new(Arc::clone(&config), pool),
+            toasts: Toasts::new(),
+            health: RwSignal::new(Health::Unknown),
+            block: RwSignal::new(0),
+            reset: RwSignal::new(false),
+            models: RwSignal::new(Load::Waiting),
+            revision: RwSignal::new(0),
+            config: StoredValue::new(config),
+        }
+    }
+
+    /// The configuration.
+    pub(crate) fn config(self) -> Arc<Config> {
+        self.config.get_value()
+    }
+
+    /// The node.
+    pub(crate) fn rpc(self) -> Rpc {
+        self.config.with_value(|config| Rpc::new(&config.rpc_url))
+    }
+
+    /// Changes when chain data on view should be read again: a new block, or an own transaction.
+    pub(crate) fn revision(self) -> (u64, u32) {
+        (self.block.get(), self.revision.get())
+    }
+
+    /// Has chain data read again.
+    pub(crate) fn refresh(self) {
+        self.revision.update(|revision| *revision = revision.wrapping_add(1));
+    }
+
+    /// Reads all cards.
+    pub(crate) async fn load_models(self) {
+        let config = self.config();
+        match contracts::summaries(&self.rpc(), config.factory).await {
+            Ok(models) => self.models.set(Load::Ready(models)),
+            // Cards that were read stay on view; the banner tells that the chain is away.
+            Err(_) if matches!(self.models.get_untracked(), Load::Ready(_)) => {}
+            Err(error) => self.models.set(Load::Failed(error.to_string())),
+        }
+    }
+}
+
+/// The shared state, from any component below the shell.
+pub(crate) fn use_app() -> App {
+    expect_context::<App>()
+}

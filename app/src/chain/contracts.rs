@@ -1,0 +1,362 @@
+//! What the page reads of the contracts, in the page's own words.
+
+use alloy_primitives::{Address, B256, U256};
+use alloy_sol_types::{SolCall, SolEvent};
+use delea_contracts_abi::bindings::{
+    factory::{self, ModelFactory},
+    model::{IModel, Model},
+};
+use delea_model_runtime::content::Digest;
+use futures_util::{future::try_join_all, try_join};
+
+use super::rpc::{Receipt, Rpc, RpcError};
+
+/// Cards fetched in one call; a card costs about ten storage reads, far below any call limit.
+const PAGE: u64 = 64;
+/// Versions fetched in one call.
+const VERSIONS: u64 = 256;
+/// Versions kept for display; older ones stay reachable by number in the history.
+const VERSIONS_SHOWN: u64 = 1024;
+
+/// A model's card.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Summary {
+    /// The model, which is its own token.
+    pub(crate) model: Address,
+    /// Who made it.
+    pub(crate) creator: Address,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its token's symbol.
+    pub(crate) symbol: String,
+    /// Digest of the manifest.
+    pub(crate) manifest: Digest,
+    /// The version trainings start from.
+    pub(crate) head: u32,
+    /// Digest of the head's parameter file.
+    pub(crate) parameters: Digest,
+    /// Accuracy claimed for the head.
+    pub(crate) accuracy_ppm: u32,
+    /// Steps of one reference training.
+    pub(crate) reference_steps: u32,
+    /// All tokens there are.
+    pub(crate) supply: U256,
+    /// Tokens left to be earned.
+    pub(crate) pool: U256,
+    /// Price of one inference now.
+    pub(crate) price: U256,
+    /// Reward of one reference training now.
+    pub(crate) reward: U256,
+    /// Versions, genesis included.
+    pub(crate) versions: u32,
+    /// Settled jobs.
+    pub(crate) jobs: u64,
+}
+
+impl Summary {
+    /// Share of the supply that is left to be earned, for bars.
+    pub(crate) fn pool_share(&self) -> f64 {
+        let supply = crate::format::to_float(self.supply);
+        if supply > 0.0 { crate::format::to_float(self.pool) / supply } else { 0.0 }
+    }
+
+    /// Settled trainings: each adds one version to the genesis.
+    pub(crate) fn trainings(&self) -> u64 {
+        u64::from(self.versions.saturating_sub(1))
+    }
+}
+
+macro_rules! summary_from {
+    ($source:ty) => {
+        impl From<$source> for Summary {
+            fn from(s: $source) -> Self {
+                Self {
+                    model: s.model,
+                    creator: s.creator,
+                    name: s.name,
+                    symbol: s.symbol,
+                    manifest: Digest(s.manifest.0),
+                    head: s.head,
+                    parameters: Digest(s.headParametersHash.0),
+                    accuracy_ppm: s.accuracyPpm,
+                    reference_steps: s.referenceSteps,
+                    supply: s.supply,
+                    pool: s.pool,
+                    price: s.inferencePrice,
+                    reward: s.referenceReward,
+                    versions: s.versionCount,
+                    jobs: s.jobCount,
+                }
+            }
+        }
+    };
+}
+// The two ABI files each carry the struct, so it is two Rust types.
+summary_from!(IModel::ModelSummary);
+summary_from!(factory::IModel::ModelSummary);
+
+/// One published version.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Version {
+    /// Its number.
+    pub(crate) id: u32,
+    /// Digest of its parameter file.
+    pub(crate) parameters: Digest,
+    /// The version it was trained from.
+    pub(crate) parent: u32,
+    /// Accuracy claimed by its author.
+    pub(crate) accuracy_ppm: u32,
+    /// Who published it.
+    pub(crate) author: Address,
+    /// When.
+    pub(crate) block: u64,
+}
+
+/// All that the model's pages show.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Detail {
+    /// The card.
+    pub(crate) summary: Summary,
+    /// Speed of the curve, as WAD.
+    pub(crate) alpha: u64,
+    /// Weight of one inference, as WAD.
+    pub(crate) inference_unit: u64,
+    /// Versions in order, the newest [`VERSIONS_SHOWN`].
+    pub(crate) versions: Vec<Version>,
+}
+
+impl Detail {
+    /// The version of that number, if it is among those kept.
+    pub(crate) fn version(&self, id: u32) -> Option<&Version> {
+        self.versions.iter().find(|version| version.id == id)
+    }
+}
+
+/// Why a model could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The chain failed.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The factory does not know the address.
+    #[error("there is no model at this address on this chain")]
+    NoSuchModel,
+    /// Nothing is deployed at the factory's address.
+    #[error("the Delea contracts are not on this chain")]
+    NotDeployed,
+}
+
+async fn read<C: SolCall>(rpc: &Rpc, to: Address, call: C) -> Result<C::Return, RpcError> {
+    let bytes = rpc.call(None, to, &call.abi_encode()).await?;
+    C::abi_decode_returns(&bytes).map_err(|_| RpcError::shape(C::SIGNATURE))
+}
+
+/// The cards of all models, newest first.
+pub(crate) async fn summaries(rpc: &Rpc, factory: Address) -> Result<Vec<Summary>, ReadError> {
+    let count = match read(rpc, factory, ModelFactory::modelCountCall {}).await {
+        Err(RpcError::WrongShape { .. }) => return Err(ReadError::NotDeployed),
+        other => u64::try_from(other?).unwrap_or(u64::MAX),
+    };
+    let pages = (0..count.div_ceil(PAGE)).map(|page| {
+        let (offset, limit) = (U256::from(page * PAGE), U256::from(PAGE));
+        read(rpc, factory, ModelFactory::summariesCall { offset, limit })
+    });
+    let pages = try_join_all(pages).await?;
+    let mut all: Vec<_> = pages.into_iter().flatten().map(Summary::from).collect();
+    all.reverse();
+    Ok(all)
+}
+
+/// A model's card and curve and versions.
+pub(crate) async fn detail(rpc: &Rpc, factory: Address, model: Address) -> Result<Detail, ReadError> {
+    match read(rpc, factory, ModelFactory::isModelCall { model }).await {
+        Err(RpcError::WrongShape { .. }) => return Err(ReadError::NotDeployed),
+        Ok(false) => return Err(ReadError::NoSuchModel),
+        other => other?,
+    };
+    let (summary, alpha, inference_unit) = try_join!(
+        read(rpc, model, Model::summaryCall {}),
+        read(rpc, model, Model::alphaCall {}),
+        read(rpc, model, Model::inferenceUnitCall {}),
+    )?;
+    let summary = Summary::from(summary);
+    let first = u64::from(summary.versions).saturating_sub(VERSIONS_SHOWN);
+    let pages = (first..u64::from(summary.versions)).step_by(VERSIONS as usize).map(|offset| {
+        let (offset, limit) = (U256::from(offset), U256::from(VERSIONS));
+        read(rpc, model, Model::versionsCall { offset, limit })
+    });
+    let versions = try_join_all(pages).await?.into_iter().flatten().zip(first as u32..);
+    let versions = versions.map(|(v, id)| Version {
+        id,
+        parameters: Digest(v.parametersHash.0),
+        parent: v.parent,
+        accuracy_ppm: v.accuracyPpm,
+        author: v.author,
+        block: v.blockNumber,
+    });
+    Ok(Detail { summary, alpha, inference_unit, versions: versions.collect() })
+}
+
+/// Tokens of an account, in base units.
+pub(crate) async fn balance(rpc: &Rpc, model: Address, account: Address) -> Result<U256, RpcError> {
+    read(rpc, model, Model::balanceOfCall { owner: account }).await
+}
+
+/// A settled job, from its log entry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Job {
+    /// The model.
+    pub(crate) model: Address,
+    /// Number, from 1.
+    pub(crate) job: u64,
+    /// Whether it was a training; else an inference.
+    pub(crate) training: bool,
+    /// Who trained, or used.
+    pub(crate) worker: Address,
+    /// Version trained from, or used.
+    pub(crate) base: u32,
+    /// Version published, or used.
+    pub(crate) version: u32,
+    /// Steps, or inferences.
+    pub(crate) units: u32,
+    /// Accuracy claimed for `version`.
+    pub(crate) accuracy_ppm: u32,
+    /// Reward, or price.
+    pub(crate) amount: U256,
+    /// Block.
+    pub(crate) block: u64,
+    /// Transaction.
+    pub(crate) transaction: B256,
+}
+
+/// Topic 0 of the job log.
+pub(crate) const JOB_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
+
+impl Job {
+    /// Reads a log entry; nothing for another event.
+    pub(crate) fn from_log(log: &super::rpc::Log) -> Option<Self> {
+        let event = Model::JobSettled::decode_raw_log(log.topics.iter().copied(), &log.data).ok()?;
+        Some(Self {
+            model: log.address,
+            job: event.job,
+            training: u8::from(event.kind) == 0,
+            worker: event.worker,
+            base: event.base,
+            version: event.version,
+            units: event.units,
+            accuracy_ppm: event.accuracyPpm,
+            amount: event.amount,
+            block: log.block,
+            transaction: log.transaction,
+        })
+    }
+
+    /// The job that a transaction settled.
+    pub(crate) fn of(receipt: &Receipt) -> Option<Self> {
+        receipt.logs.iter().find_map(Self::from_log)
+    }
+}
+
+/// A finished training, as it is handed in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Submission {
+    /// Version trained from.
+    pub(crate) base: u32,
+    /// Steps done.
+    pub(crate) steps: u32,
+    /// Digest of the new parameter file.
+    pub(crate) parameters: Digest,
+    /// Merkle root over the checkpoints.
+    pub(crate) checkpoint_root: Digest,
+    /// Held-out accuracy.
+    pub(crate) accuracy_ppm: u32,
+    /// Least reward accepted.
+    pub(crate) min_reward: U256,
+    /// Last time, in seconds since 1970.
+    pub(crate) deadline: u64,
+}
+
+/// Call data of `train`.
+pub(crate) fn train_call(s: &Submission) -> Vec<u8> {
+    let submission = IModel::TrainSubmission {
+        base: s.base,
+        steps: s.steps,
+        parametersHash: s.parameters.0.into(),
+        checkpointRoot: s.checkpoint_root.0.into(),
+        accuracyPpm: s.accuracy_ppm,
+        minReward: s.min_reward,
+        deadline: s.deadline,
+    };
+    Model::trainCall { submission }.abi_encode()
+}
+
+/// Call data of one `infer`.
+pub(crate) fn infer_call(version: u32, input: Digest, max_price: U256, deadline: u64) -> Vec<u8> {
+    let request = IModel::InferRequest {
+        version,
+        count: 1,
+        inputHash: input.0.into(),
+        maxPrice: max_price,
+        deadline,
+    };
+    Model::inferCall { request }.abi_encode()
+}
+
+/// Call data of an ERC-20 transfer.
+pub(crate) fn transfer_call(to: Address, amount: U256) -> Vec<u8> {
+    Model::transferCall { to, amount }.abi_encode()
+}
+
+/// What a creator chooses.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Creation {
+    /// Name of model and token.
+    pub(crate) name: String,
+    /// The token's symbol.
+    pub(crate) symbol: String,
+    /// All tokens, in base units.
+    pub(crate) supply: U256,
+    /// Speed of the curve, as WAD.
+    pub(crate) alpha: u64,
+    /// Steps of one reference training.
+    pub(crate) reference_steps: u32,
+    /// Weight of one inference, as WAD.
+    pub(crate) inference_unit: u64,
+    /// Digest of the manifest.
+    pub(crate) manifest: Digest,
+    /// Digest of the first parameters.
+    pub(crate) genesis: Digest,
+}
+
+/// Call data of `createModel`.
+pub(crate) fn create_call(c: &Creation) -> Vec<u8> {
+    let params = factory::IModelFactory::CreateModel {
+        name: c.name.clone(),
+        symbol: c.symbol.clone(),
+        supply: c.supply,
+        alpha: c.alpha,
+        referenceSteps: c.reference_steps,
+        inferenceUnit: c.inference_unit,
+        manifest: c.manifest.0.into(),
+        genesis: c.genesis.0.into(),
+    };
+    ModelFactory::createModelCall { params }.abi_encode()
+}
+
+/// The model that a transaction created.
+pub(crate) fn created_model(receipt: &Receipt) -> Option<Address> {
+    receipt.logs.iter().find_map(|log| {
+        let topics = log.topics.iter().copied();
+        ModelFactory::ModelCreated::decode_raw_log(topics, &log.data).ok().map(|event| event.model)
+    })
+}
+
+/// Fixed parts of the contracts' rules that forms check before a transaction does.
+pub(crate) mod rules {
+    /// Most bytes of a name.
+    pub(crate) const NAME_BYTES: usize = 31;
+    /// Most bytes of a symbol.
+    pub(crate) const SYMBOL_BYTES: usize = 11;
+    /// The creator's share of the supply, in percent; the rest is the pool.
+    pub(crate) const CREATOR_PERCENT: u64 = 5;
+}

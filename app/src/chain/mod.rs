@@ -1,0 +1,8 @@
+//! The chain, read by plain JSON-RPC and written through the visitor's wallet.
+
+pub(crate) mod contracts;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod quotes;
+pub(crate) mod rpc;
+pub(crate) mod transaction;

@@ -1,0 +1,173 @@
+//! One transaction from question to result: simulate, sign, wait, and say at each point what happens.
+
+use alloy_primitives::{Address, Bytes};
+use delea_contracts_abi::error::ContractError;
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use serde_json::json;
+
+use super::rpc::{Receipt, Rpc, RpcError, hex};
+use crate::{
+    app::App,
+    components::toasts::{Kind, Toast},
+    jobs::trainer::sentence,
+    wallet::{Account, provider::WalletError},
+};
+
+/// Milliseconds between looks for a receipt: first, and at most.
+const FIRST_POLL_MS: u32 = 250;
+const LAST_POLL_MS: u32 = 4_000;
+/// Milliseconds until a transaction counts as stuck.
+const PATIENCE_MS: u32 = 600_000;
+/// Seconds that a signed transaction stays valid.
+pub(crate) const DEADLINE_S: u64 = 600;
+
+/// Why a transaction did not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TxError {
+    /// No wallet; the dialog is open.
+    #[error("connect a wallet first")]
+    NotConnected,
+    /// The wallet's error.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+    /// The contract would refuse, or refused; in words.
+    #[error("{0}")]
+    Contract(String),
+    /// The chain failed.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The wallet is on another chain and stayed there.
+    #[error("your wallet is on another chain; change it to {0} and press again")]
+    WrongChain(String),
+    /// The account changed while the visitor was deciding.
+    #[error("the account in your wallet changed; nothing was sent. Press again to use the new one")]
+    AccountChanged,
+    /// Not in a block for very long.
+    #[error("the transaction is not in a block after ten minutes; look it up in your wallet")]
+    Stuck,
+}
+
+/// What revert data says, as a sentence.
+pub(crate) fn revert_sentence(data: &Bytes) -> String {
+    sentence(&ContractError::decode(data).to_string())
+}
+
+impl TxError {
+    fn from_rpc(error: RpcError) -> Self {
+        match error {
+            RpcError::Node { data: Some(data), .. } => Self::Contract(revert_sentence(&data)),
+            other => Self::Rpc(other),
+        }
+    }
+
+    fn from_wallet(error: WalletError) -> Self {
+        match error {
+            WalletError::Other { data: Some(data), .. } => Self::Contract(revert_sentence(&data)),
+            other => Self::Wallet(other),
+        }
+    }
+}
+
+/// Sends `data` to `to` from the connected account. `what` names the deed in toasts: "Publishing".
+///
+/// # Errors
+/// As [`TxError`]; the visitor has been told already by a toast.
+pub(crate) async fn send(app: App, what: &str, to: Address, data: Vec<u8>) -> Result<Receipt, TxError> {
+    let toast = app.toasts.push(Kind::Progress, format!("{what}: checking…"));
+    let result = run(app, toast, what, to, data).await;
+    match &result {
+        Ok(_) => {
+            app.refresh();
+            toast.update(Kind::Success, format!("{what}: done."));
+        }
+        Err(TxError::NotConnected) => toast.close(),
+        // Declining is no error: the visitor knows best.
+        Err(error @ TxError::Wallet(WalletError::Rejected)) => {
+            toast.update(Kind::Info, sentence(&error.to_string()));
+        }
+        Err(error) => toast.update(Kind::Error, format!("{what}: {}", sentence(&error.to_string()))),
+    }
+    result
+}
+
+async fn run(app: App, toast: Toast, what: &str, to: Address, data: Vec<u8>) -> Result<Receipt, TxError> {
+    let config = app.config();
+    let rpc = app.rpc();
+    let account = app.wallets.account_or_ask().await.ok_or(TxError::NotConnected)?;
+    if account.chain_id != config.chain_id {
+        let switched = app.wallets.switch_chain(&config).await;
+        if let Err(error @ WalletError::Rejected) = switched {
+            return Err(error.into());
+        }
+        switched.map_err(|_| TxError::WrongChain(config.chain_name.clone()))?;
+    }
+    rpc.call(Some(account.address), to, &data).await.map_err(TxError::from_rpc)?;
+    unchanged(app, &account)?;
+    toast.update(Kind::Progress, format!("{what}: confirm in your wallet…"));
+    let transaction = json!([{ "from": account.address, "to": to, "data": hex(&data) }]);
+    let provider = app.wallets.provider()?;
+    let hash = provider
+        .request("eth_sendTransaction", transaction)
+        .await
+        .map_err(TxError::from_wallet)?;
+    let hash = hash.as_str().ok_or(WalletError::Garbled)?.to_owned();
+    toast.set_hash(&hash);
+    toast.update(Kind::Progress, format!("{what}: waiting for the block…"));
+    let receipt = wait(&rpc, &hash).await?;
+    if receipt.success {
+        return Ok(receipt);
+    }
+    // The receipt holds no reason; the same call on the present state most often gives it.
+    let reason = match rpc.call(Some(account.address), to, &data).await {
+        Err(error) => TxError::from_rpc(error).to_string(),
+        Ok(_) => "the chain refused it; the state changed between the check and the block".to_owned(),
+    };
+    Err(TxError::Contract(sentence(&reason)))
+}
+
+/// What was checked for one account must not be signed by another.
+fn unchanged(app: App, before: &Account) -> Result<(), TxError> {
+    match app.wallets.account.get_untracked() {
+        Some(now) if now.address == before.address => Ok(()),
+        Some(_) => Err(TxError::AccountChanged),
+        None => Err(WalletError::Disconnected.into()),
+    }
+}
+
+async fn wait(rpc: &Rpc, hash: &str) -> Result<Receipt, TxError> {
+    let (mut pause, mut waited) = (FIRST_POLL_MS, 0);
+    while waited < PATIENCE_MS {
+        TimeoutFuture::new(pause).await;
+        waited += pause;
+        match rpc.receipt(hash).await {
+            Ok(Some(receipt)) => return Ok(receipt),
+            Ok(None) => {}
+            // The transaction is on its way: an outage only delays the news of it.
+            Err(error) if error.is_outage() => {}
+            Err(error) => return Err(error.into()),
+        }
+        pause = (pause * 3 / 2).min(LAST_POLL_MS);
+    }
+    Err(TxError::Stuck)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reverts_inside_wallet_errors_are_read() {
+        // Error(string) with "no".
+        let mut data = alloy_primitives::hex!("08c379a0").to_vec();
+        data.extend_from_slice(&[0; 31]);
+        data.push(32);
+        data.extend_from_slice(&[0; 31]);
+        data.push(2);
+        data.extend_from_slice(b"no");
+        data.extend_from_slice(&[0; 30]);
+        let error = WalletError::Other { message: "x".into(), data: Some(data.into()) };
+        let TxError::Contract(text) = TxError::from_wallet(error) else { panic!("not a revert") };
+        assert!(text.contains("no"), "{text}");
+    }
+}

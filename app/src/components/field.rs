@@ -1,0 +1,161 @@
+//! Form fields: label, input, help and error belong together, for eyes and screen readers alike.
+
+use leptos::prelude::*;
+
+/// A labelled text field.
+#[component]
+pub(crate) fn TextField(
+    /// Unique in the page.
+    id: &'static str,
+    /// Label.
+    label: &'static str,
+    /// Its text.
+    value: RwSignal<String>,
+    /// A word of help.
+    #[prop(optional, into)]
+    help: MaybeProp<String>,
+    /// What is wrong with it, if anything.
+    #[prop(optional, into)]
+    error: MaybeProp<String>,
+    /// `decimal` and the like.
+    #[prop(default = "text")]
+    inputmode: &'static str,
+    /// Shown while it is empty.
+    #[prop(default = "")]
+    placeholder: &'static str,
+) -> impl IntoView {
+    let describe = format!("{id}-help");
+    let bad = move || error.get().is_some();
+    view! {
+        <div class="field" class:field-bad=bad>
+            <label for=id>{label}</label>
+            <input
+                id=id
+                type="text"
+                data-testid=id
+                inputmode=inputmode
+                placeholder=placeholder
+                autocomplete="off"
+                aria-describedby=describe.clone()
+                aria-invalid=move || bad().to_string()
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+            />
+            <Hint id=describe help error/>
+        </div>
+    }
+}
+
+/// A labelled text field of several lines.
+#[component]
+pub(crate) fn TextArea(
+    /// Unique in the page.
+    id: &'static str,
+    /// Label.
+    label: &'static str,
+    /// Its text.
+    value: RwSignal<String>,
+    /// A word of help.
+    #[prop(optional, into)]
+    help: MaybeProp<String>,
+    /// What is wrong with it, if anything.
+    #[prop(optional, into)]
+    error: MaybeProp<String>,
+    /// Lines.
+    #[prop(default = 3)]
+    rows: u32,
+    /// Whether letters are of one width.
+    #[prop(default = false)]
+    code: bool,
+) -> impl IntoView {
+    let describe = format!("{id}-help");
+    let bad = move || error.get().is_some();
+    view! {
+        <div class="field" class:field-bad=bad>
+            <label for=id>{label}</label>
+            <textarea
+                id=id
+                data-testid=id
+                rows=rows
+                class:code=code
+                spellcheck=if code { "false" } else { "true" }
+                aria-describedby=describe.clone()
+                aria-invalid=move || bad().to_string()
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+            ></textarea>
+            <Hint id=describe help error/>
+        </div>
+    }
+}
+
+/// A labelled slider with its value in words.
+#[component]
+pub(crate) fn Slider(
+    /// Unique in the page.
+    id: &'static str,
+    /// Label.
+    label: &'static str,
+    /// Its position.
+    value: RwSignal<f64>,
+    /// Least.
+    min: f64,
+    /// Most.
+    max: f64,
+    /// Between two positions.
+    step: f64,
+    /// The value in words.
+    #[prop(into)]
+    words: Signal<String>,
+    /// A word of help.
+    #[prop(optional, into)]
+    help: MaybeProp<String>,
+) -> impl IntoView {
+    let describe = format!("{id}-help");
+    let none = MaybeProp::<String>::from(None::<String>);
+    view! {
+        <div class="field">
+            <div class="field-row">
+                <label for=id>{label}</label>
+                <output for=id>{move || words.get()}</output>
+            </div>
+            <input
+                id=id
+                type="range"
+                data-testid=id
+                min=min
+                max=max
+                step=step
+                aria-describedby=describe.clone()
+                aria-valuetext=move || words.get()
+                prop:value=move || value.get().to_string()
+                on:input=move |event| {
+                    if let Ok(number) = event_target_value(&event).parse() {
+                        value.set(number);
+                    }
+                }
+            />
+            <Hint id=describe help error=none/>
+        </div>
+    }
+}
+
+/// Help below a field, or what is wrong with it.
+#[component]
+fn Hint(
+    /// For `aria-describedby`.
+    id: String,
+    /// A word of help.
+    help: MaybeProp<String>,
+    /// What is wrong.
+    error: MaybeProp<String>,
+) -> impl IntoView {
+    view! {
+        <p class="field-hint" id=id>
+            {move || match error.get() {
+                Some(error) => view! { <span class="field-error">{error}</span> }.into_any(),
+                None => view! { <span>{help.get().unwrap_or_default()}</span> }.into_any(),
+            }}
+        </p>
+    }
+}

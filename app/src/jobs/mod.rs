@@ -1,0 +1,8 @@
+//! Work in the tab: the workers, one training at a time, and what outlives a reload.
+
+pub(crate) mod client;
+pub(crate) mod codec;
+pub(crate) mod keep;
+pub(crate) mod machine;
+pub(crate) mod pool;
+pub(crate) mod trainer;

@@ -1,0 +1,53 @@
+// The local chain: anvil on loopback, its state kept in a file between runs.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { fail } from "./fail.mjs";
+
+export const CHAIN_ID = 31337;
+
+// One JSON-RPC call; throws with the node's words or the network's.
+export async function rpc(url, method, params = []) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const { result, error } = await response.json();
+  if (error) throw new Error(error.message);
+  return result;
+}
+
+// Starts anvil and waits for it to say that it listens.
+export async function startChain({ port, stateFile, logs = () => {} }) {
+  const child = spawn(
+    path.resolve("node_modules/.bin/anvil"),
+    ["--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${CHAIN_ID}`, "--state", stateFile, "--state-interval", "5"],
+    // Its own process group: Ctrl-C reaches only us, and we stop it after the server.
+    { stdio: ["ignore", "pipe", "pipe"], detached: true },
+  );
+  const url = `http://127.0.0.1:${port}`;
+  let tail = "";
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.removeAllListeners("exit");
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  };
+  const listening = new Promise((resolve, reject) => {
+    const onData = (data) => {
+      logs(data);
+      tail = (tail + data).slice(-2000);
+      if (tail.includes("Listening on")) resolve();
+    };
+    child.stdout.on("data", onData);
+    child.stderr.on("data", onData);
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`the local chain ended with code ${code}: ${tail.trim().split("\n").pop()}`)));
+  });
+  await listening.catch((error) => fail(error.message));
+  child.once("exit", (code) => fail(`the local chain ended (code ${code}); start again, with --reset if its state is broken`));
+  return { url, stop };
+}

@@ -1,0 +1,92 @@
+# What `./delea` needs on a machine, each installed only when it is missing.
+# Sourced by ./delea.
+
+APT_PACKAGES=()
+
+# want_apt COMMAND PACKAGE…: remembers packages whose command is missing.
+want_apt() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null || APT_PACKAGES+=("$@")
+}
+
+apt_install() {
+  command -v apt-get >/dev/null || die "missing: $*; install them with your system's package manager and run this again"
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  say "Installing $*"
+  run apt-update "updating Debian's package list (is the network there?)" "${sudo[@]}" apt-get update
+  run apt-install "installing $*" "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+install_all() {
+  command -v cargo >/dev/null || die "Rust is missing; install it from https://rustup.rs and run this again"
+  command -v node >/dev/null || die "Node.js 20 or newer is missing; install it and run this again"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "Node.js $(node --version) is too old; version 20 or newer is needed"
+  want_apt cc build-essential
+  want_apt brotli brotli
+  command -v "${CHROMIUM:-chromium}" >/dev/null || APT_PACKAGES+=(chromium)
+  [ ${#APT_PACKAGES[@]} = 0 ] || apt_install "${APT_PACKAGES[@]}"
+  install_wasm_std
+  install_cargo_tool trunk "$TRUNK_VERSION" --locked
+  # Its lock file names a crate version that not every mirror has, so it resolves afresh.
+  install_cargo_tool wasm-bindgen-cli "$BINDGEN_VERSION"
+  install_npm
+}
+
+# The target's standard library: from rustup, else built from Debian's Rust sources.
+install_wasm_std() {
+  WASM_TOOLCHAIN=
+  has_wasm_std "$(rustc --print sysroot)" && return
+  if [ -n "$(command -v rustup)" ]; then
+    if rustup run debian rustc --version >/dev/null 2>&1 && has_wasm_std "$(rustup run debian rustc --print sysroot)"; then
+      WASM_TOOLCHAIN=debian
+      return
+    fi
+    say "Installing Rust's wasm32 target"
+    timeout 300 rustup target add "$WASM_TARGET" >"$LOGS/rustup.log" 2>&1 && return
+  fi
+  [ -e /etc/debian_version ] || die "rustup could not add $WASM_TARGET (see $LOGS/rustup.log); is the network there?"
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  [ -x /usr/bin/rustc ] && [ -e /usr/lib/rustlib/src/rust/library ] && command -v rust-lld lld-22 wasm-ld-22 >/dev/null ||
+    apt_install rustc-web cargo-web rust-web-src libstd-rust-web-dev lld-22
+  if ! has_wasm_std /usr; then
+    say "Building Rust's wasm32 standard library from Debian's sources"
+    local empty=$CACHE/empty-crate
+    rm -rf "$empty"
+    mkdir -p "$empty/src"
+    printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$empty/Cargo.toml"
+    : >"$empty/src/lib.rs"
+    # Without embedded bitcode any build with link-time optimisation fails.
+    run wasm-std "building the standard library" env -u CARGO_TARGET_DIR RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+      RUSTFLAGS=-Cembed-bitcode=yes /usr/bin/cargo build --release --manifest-path "$empty/Cargo.toml" \
+      --target-dir "$empty/target" --target "$WASM_TARGET" -Zbuild-std=std,panic_abort
+    "${sudo[@]}" mkdir -p "/usr/lib/rustlib/$WASM_TARGET/lib"
+    "${sudo[@]}" cp "$empty/target/$WASM_TARGET/release/deps/"*.rlib "/usr/lib/rustlib/$WASM_TARGET/lib/"
+  fi
+  run toolchain-link "linking Debian's Rust into rustup" rustup toolchain link debian /usr
+  WASM_TOOLCHAIN=debian
+}
+
+has_wasm_std() {
+  compgen -G "$1/lib/rustlib/$WASM_TARGET/lib/libstd-*.rlib" >/dev/null
+}
+
+# install_cargo_tool CRATE VERSION [FLAG…]
+install_cargo_tool() {
+  local crate=$1 version=$2 binary=${1%-cli}
+  shift 2
+  "$binary" --version 2>/dev/null | grep -qF "$version" && return
+  say "Installing $crate $version (a few minutes)"
+  run "install-$crate" "installing $crate" cargo install "$crate" --version "$version" "$@"
+}
+
+# Exactly what package-lock.json says, again only when it changed.
+install_npm() {
+  local stamp=node_modules/.delea-lock
+  cmp -s package-lock.json "$stamp" && return
+  say "Installing npm packages"
+  run npm-ci "installing npm packages" npm ci
+  cp package-lock.json "$stamp"
+}

@@ -1,0 +1,5 @@
+//! The exact tier: the CPU worker.
+
+fn main() {
+    delea_model_runtime::worker::serve();
+}

@@ -1,0 +1,5 @@
+//! The fast tier: the WebGPU worker.
+
+fn main() {
+    delea_model_runtime::worker::serve();
+}

@@ -1,0 +1,5 @@
+//! The worker that reads data files.
+
+fn main() {
+    delea_model_runtime::worker::serve();
+}

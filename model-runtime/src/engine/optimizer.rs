@@ -1,0 +1,190 @@
+//! Optimisers whose whole state is named tensors, so that a checkpoint holds it, a resumed job gives
+//! the bits of an uninterrupted one, and a commitment covers it.
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Gradients, Tensor, TensorData, Transaction},
+};
+
+use super::{
+    Network,
+    parameters::{Path, replace, tensor_file, track_path},
+};
+use crate::{
+    RuntimeError,
+    manifest::{Optimizer as Kind, TrainingConfig},
+    tensors::TensorFile,
+};
+
+/// Adam's ε, as in its paper.
+const EPSILON: f64 = 1e-8;
+
+/// Adam or SGD over every trained parameter of a network.
+pub(super) struct Optimizer {
+    kind: Kind,
+    learning_rate: f64,
+    /// By the parameter's position among the network's: its name and its moments, flattened.
+    states: Vec<State>,
+}
+
+struct State {
+    name: String,
+    first: Option<Tensor<1>>,
+    second: Option<Tensor<1>>,
+}
+
+impl Optimizer {
+    pub(super) fn new(config: &TrainingConfig) -> Self {
+        Self {
+            kind: config.optimizer,
+            learning_rate: f64::from(config.learning_rate),
+            states: Vec::new(),
+        }
+    }
+
+    /// One update. `step` counts from 1.
+    pub(super) fn step(
+        &mut self,
+        network: Network,
+        mut gradients: Gradients,
+        step: u32,
+    ) -> Network {
+        network.map(&mut Update {
+            path: Path::default(),
+            optimizer: self,
+            gradients: &mut gradients,
+            index: 0,
+            step,
+        })
+    }
+
+    /// The moments as named tensors.
+    pub(super) async fn read(&self) -> Result<TensorFile, RuntimeError> {
+        let (mut names, mut transaction) = (Vec::new(), Transaction::default());
+        for state in &self.states {
+            for (moment, tensor) in [("first", &state.first), ("second", &state.second)] {
+                if let Some(tensor) = tensor {
+                    names.push((format!("{}.{moment}", state.name), tensor.dims().to_vec()));
+                    transaction = transaction.register(tensor.clone());
+                }
+            }
+        }
+        tensor_file(names, transaction).await
+    }
+
+    /// Takes moments back from a file that [`Optimizer::read`] made for the same network.
+    pub(super) fn load(
+        &mut self,
+        network: &Network,
+        file: &TensorFile,
+        device: &Device,
+    ) -> Result<(), RuntimeError> {
+        let mut names = super::parameters::names(network);
+        let take = |name: String| -> Result<Option<Tensor<1>>, RuntimeError> {
+            let Some(value) = file.tensors.get(&name) else { return Ok(None) };
+            let values = value.to_f32(&name)?;
+            let count = values.len();
+            Ok(Some(Tensor::from_data(TensorData::new(values, [count]), device)))
+        };
+        self.states = names
+            .drain(..)
+            .map(|name| {
+                Ok(State {
+                    first: take(format!("{name}.first"))?,
+                    second: take(format!("{name}.second"))?,
+                    name,
+                })
+            })
+            .collect::<Result<_, RuntimeError>>()?;
+        Ok(())
+    }
+}
+
+struct Update<'a> {
+    path: Path,
+    optimizer: &'a mut Optimizer,
+    gradients: &'a mut Gradients,
+    index: usize,
+    step: u32,
+}
+
+impl ModuleMapper for Update<'_> {
+    track_path!();
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let index = self.index;
+        self.index += 1;
+        if self.optimizer.states.len() <= index {
+            self.optimizer.states.push(State { name: self.path.name(), first: None, second: None });
+        }
+        let value = param.val();
+        let Some(gradient) = value.grad_remove(self.gradients) else { return param };
+        drop(value);
+        let Optimizer { kind, learning_rate, states } = &mut *self.optimizer;
+        let (state, rate, step) = (&mut states[index], *learning_rate, self.step);
+        replace(param, |value| {
+            let shape = value.shape();
+            let count = shape.num_elements();
+            let gradient = gradient.without_autodiff().reshape([count]);
+            let value = value.reshape([count]);
+            let updated = match *kind {
+                Kind::Adam { beta1, beta2, weight_decay } => adam(
+                    value,
+                    gradient,
+                    state,
+                    rate,
+                    [beta1.into(), beta2.into(), weight_decay.into()],
+                    step,
+                ),
+                Kind::Sgd { momentum } => sgd(value, gradient, state, rate, momentum.into()),
+            };
+            updated.reshape(shape)
+        })
+    }
+}
+
+/// Algorithm 1 of Adam in the efficient order of its section 2, with AdamW's decay.
+fn adam(
+    value: Tensor<1>,
+    gradient: Tensor<1>,
+    state: &mut State,
+    rate: f64,
+    [beta1, beta2, decay]: [f64; 3],
+    step: u32,
+) -> Tensor<1> {
+    let step = step as i32;
+    let (correction1, correction2) = (1.0 - beta1.powi(step), (1.0 - beta2.powi(step)).sqrt());
+    let square = gradient.clone() * gradient.clone();
+    let first = match state.first.take() {
+        Some(first) => first * beta1 + gradient * (1.0 - beta1),
+        None => gradient * (1.0 - beta1),
+    };
+    let second = match state.second.take() {
+        Some(second) => second * beta2 + square * (1.0 - beta2),
+        None => square * (1.0 - beta2),
+    };
+    state.first = Some(first.clone());
+    state.second = Some(second.clone());
+    let change =
+        first / (second.sqrt() + EPSILON * correction2) * (rate * correction2 / correction1);
+    let value = if decay > 0.0 { value * (1.0 - rate * decay) } else { value };
+    value - change
+}
+
+fn sgd(
+    value: Tensor<1>,
+    gradient: Tensor<1>,
+    state: &mut State,
+    rate: f64,
+    momentum: f64,
+) -> Tensor<1> {
+    if momentum == 0.0 {
+        return value - gradient * rate;
+    }
+    let velocity = match state.first.take() {
+        Some(velocity) => velocity * momentum + gradient,
+        None => gradient,
+    };
+    state.first = Some(velocity.clone());
+    value - velocity * rate
+}

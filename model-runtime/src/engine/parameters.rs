@@ -1,0 +1,253 @@
+//! Parameters between a network and a canonical tensor file.
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamMapper},
+    tensor::{Tensor, TensorData, Transaction},
+};
+
+use super::Network;
+use crate::{
+    RuntimeError,
+    rng::{Random, Stream},
+    tensors::{TensorFile, TensorValue},
+};
+
+/// Where a visitor or mapper is: a parameter's path as `layers.0.weight`.
+#[derive(Default)]
+pub(super) struct Path(Vec<Option<String>>);
+
+impl Path {
+    /// Enum variants are how a layer is held, not what it is called: they stay out of the path.
+    pub(super) fn enter(&mut self, name: &str, container: &str) {
+        self.0.push((!container.starts_with("Enum:")).then(|| name.to_owned()));
+    }
+
+    pub(super) fn exit(&mut self) {
+        self.0.pop();
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.0.iter().flatten().cloned().collect::<Vec<_>>().join(".")
+    }
+}
+
+macro_rules! track_path {
+    () => {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.exit();
+        }
+    };
+}
+pub(super) use track_path;
+
+/// Replaces a parameter's value, keeping its identity and whether it is trained.
+pub(super) fn replace<const D: usize>(
+    param: Param<Tensor<D>>,
+    with: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Param<Tensor<D>> {
+    let (id, old, mapper): (_, Tensor<D>, ParamMapper<Tensor<D>>) = param.consume();
+    let (trained, autodiff) = (old.is_require_grad(), old.is_autodiff());
+    let mut new = with(old.without_autodiff());
+    if autodiff {
+        new = new.autodiff();
+        if trained {
+            new = new.require_grad();
+        }
+    }
+    Param::from_mapped_value(id, new, mapper)
+}
+
+/// Fills a fresh network: weights uniform in ±1/√fan-in as PyTorch does by default (LeCun et al.
+/// 1998, "Efficient BackProp"), embeddings uniform in ±0.05, biases and shifts 0, scales 1.
+pub fn initialize(network: Network, seed: u64) -> Network {
+    network.map(&mut Initialize { path: Path::default(), seed, index: 0 })
+}
+
+struct Initialize {
+    path: Path,
+    seed: u64,
+    index: u32,
+}
+
+impl ModuleMapper for Initialize {
+    track_path!();
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let mut random = Random::new(self.seed, Stream::Parameter(self.index));
+        self.index += 1;
+        if D < 2 {
+            return param;
+        }
+        let embedding = self.path.name().ends_with("token.weight")
+            || self.path.name().ends_with("position.weight");
+        replace(param, |tensor| {
+            let shape = tensor.shape();
+            let fan_in: usize = match D {
+                2 => shape[0],
+                _ => shape[1..].iter().product(),
+            };
+            let bound = if embedding { 0.05 } else { 1.0 / (fan_in as f32).sqrt() };
+            let values =
+                (0..shape.num_elements()).map(|_| (random.uniform() * 2.0 - 1.0) * bound).collect();
+            Tensor::from_data(TensorData::new::<f32, _>(values, shape), &tensor.device())
+        })
+    }
+}
+
+/// Fills a network from a file whose tensors must be exactly the network's.
+///
+/// # Errors
+/// [`RuntimeError::BadParameter`] for one missing, left over, or of another shape or type, and
+/// [`RuntimeError::NotFinite`] for a value that is no number.
+pub fn load(network: Network, file: &TensorFile) -> Result<Network, RuntimeError> {
+    let mut mapper = Load { path: Path::default(), file, used: 0, error: None };
+    let network = network.map(&mut mapper);
+    if let Some(error) = mapper.error {
+        return Err(error);
+    }
+    if mapper.used < file.tensors.len() {
+        let names = names(&network);
+        let extra = file.tensors.keys().find(|name| !names.contains(name));
+        return Err(RuntimeError::BadParameter {
+            name: extra.cloned().unwrap_or_default(),
+            reason: "the file has it, but the spec does not".into(),
+        });
+    }
+    Ok(network)
+}
+
+struct Load<'a> {
+    path: Path,
+    file: &'a TensorFile,
+    used: usize,
+    error: Option<RuntimeError>,
+}
+
+impl Load<'_> {
+    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, RuntimeError> {
+        let bad = |reason| RuntimeError::BadParameter { name: name.to_owned(), reason };
+        let tensor = self.file.tensors.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
+        if tensor.shape != shape {
+            return Err(bad(format!(
+                "its shape is {:?} in the file, but {shape:?} in the spec",
+                tensor.shape
+            )));
+        }
+        let values = tensor.to_f32(name)?;
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(at) => {
+                Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") })
+            }
+            None => Ok(values),
+        }
+    }
+}
+
+impl ModuleMapper for Load<'_> {
+    track_path!();
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.error.is_some() {
+            return param;
+        }
+        let shape = param.lazy_shape();
+        match self.values(&self.path.name(), &shape[..]) {
+            Ok(values) => {
+                self.used += 1;
+                replace(param, |old| {
+                    Tensor::from_data(TensorData::new(values, shape), &old.device())
+                })
+            }
+            Err(error) => {
+                self.error = Some(error);
+                param
+            }
+        }
+    }
+}
+
+/// Names of a network's parameters, in the order of visiting.
+pub(super) fn names(network: &Network) -> Vec<String> {
+    let mut names = Names::default();
+    network.visit(&mut names);
+    names.names
+}
+
+#[derive(Default)]
+struct Names {
+    path: Path,
+    names: Vec<String>,
+}
+
+impl ModuleVisitor for Names {
+    track_path!();
+
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        self.names.push(self.path.name());
+    }
+}
+
+/// Reads every parameter, in one transfer.
+///
+/// # Errors
+/// [`RuntimeError::Device`] if the device fails, [`RuntimeError::NotFinite`] for a value that is no number.
+pub async fn read(network: &Network) -> Result<TensorFile, RuntimeError> {
+    let mut reader =
+        Read { path: Path::default(), names: Vec::new(), transaction: Transaction::default() };
+    // `valid` also writes batch normalisation's running figures back into their parameters.
+    network.valid().visit(&mut reader);
+    tensor_file(reader.names, reader.transaction).await
+}
+
+struct Read {
+    path: Path,
+    names: Vec<(String, Vec<usize>)>,
+    transaction: Transaction,
+}
+
+impl ModuleVisitor for Read {
+    track_path!();
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        self.names.push((self.path.name(), tensor.shape()[..].to_vec()));
+        let transaction = std::mem::take(&mut self.transaction);
+        self.transaction = transaction.register(tensor);
+    }
+}
+
+/// Executes a transaction whose tensors have the given names and shapes.
+pub(super) async fn tensor_file(
+    names: Vec<(String, Vec<usize>)>,
+    transaction: Transaction,
+) -> Result<TensorFile, RuntimeError> {
+    let data = if names.is_empty() {
+        Vec::new()
+    } else {
+        transaction.execute_async().await.map_err(device_error)?
+    };
+    let mut file = TensorFile::default();
+    for ((name, shape), data) in names.into_iter().zip(data) {
+        let values = host(data)?;
+        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            return Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") });
+        }
+        file.tensors.insert(name, TensorValue::from_f32(shape, &values));
+    }
+    Ok(file)
+}
+
+/// The values of a tensor that was read.
+pub(super) fn host(data: TensorData) -> Result<Vec<f32>, RuntimeError> {
+    data.try_to_vec::<f32>().map_err(|error| RuntimeError::Device {
+        reason: format!("the device returned unreadable data: {error:?}"),
+    })
+}
+
+pub(super) fn device_error(error: impl std::fmt::Debug) -> RuntimeError {
+    RuntimeError::Device { reason: format!("the device stopped answering: {error:?}") }
+}

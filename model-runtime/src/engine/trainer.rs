@@ -1,0 +1,352 @@
+//! A training job: steps, held-out figures, checkpoints, and the commitment to them.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData, Transaction, activation::log_softmax};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Commitment, Network, Value, evaluate, load,
+    optimizer::Optimizer,
+    parameters::{device_error, host, read},
+};
+use crate::{
+    RuntimeError,
+    content::Digest,
+    dataset::{Dataset, Targets},
+    message::{Evaluation, TrainJob, TrainResult},
+    rng::{Random, Stream},
+    tensors::TensorFile,
+};
+
+/// Steps between two leaves of the commitment.
+pub const CHECKPOINT_LEAF_STEPS: u32 = 100;
+/// Metadata key of a checkpoint's state.
+const STATE: &str = "delea-checkpoint";
+/// Prefixes of the two groups of tensors in a checkpoint.
+const PARAMETERS: &str = "parameters/";
+const OPTIMIZER: &str = "optimizer/";
+
+/// A job under way.
+pub struct Trainer {
+    job: TrainJob,
+    /// Digest of all that the job's result depends on, besides the runtime.
+    identity: Digest,
+    data: Dataset,
+    device: Device,
+    network: Option<Network>,
+    optimizer: Optimizer,
+    commitment: Commitment,
+    step: u32,
+    base_evaluation: Evaluation,
+    /// The shuffled training examples of the epoch at hand.
+    epoch: (u32, Vec<u32>),
+    /// Losses on the device that nobody has read yet, with their steps.
+    unread: Vec<(u32, Tensor<1>)>,
+}
+
+/// What a checkpoint holds besides tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct CheckpointState {
+    /// Digest of everything that the job depends on: a checkpoint of another job is not taken.
+    job: Digest,
+    step: u32,
+    leaves: Vec<Digest>,
+    base_evaluation: Evaluation,
+}
+
+impl Trainer {
+    /// Prepares a job, going on from `checkpoint` if it is one of this very job.
+    ///
+    /// # Errors
+    /// Anything wrong with spec, configuration, parameters or data, and [`RuntimeError::OutOfMemory`],
+    /// all before a step is done.
+    pub async fn new(
+        mut job: TrainJob,
+        checkpoint: Option<&[u8]>,
+        device: Device,
+    ) -> Result<Self, RuntimeError> {
+        job.spec.check_memory(job.config.batch_size)?;
+        job.config.validate()?;
+        let identity = identity(&job);
+        let data = Dataset::from_bytes(&std::mem::take(&mut job.dataset))?;
+        if data.header.input != job.spec.input || data.header.task != job.spec.task {
+            return Err(RuntimeError::bounds(
+                "the data set's examples",
+                format!("{} with {} outputs", data.header.input, data.header.task.outputs()),
+                format!(
+                    "{} with the {} outputs of the model",
+                    job.spec.input,
+                    job.spec.task.outputs()
+                ),
+            ));
+        }
+        let device = device.autodiff();
+        let parameters =
+            TensorFile::from_bytes("parameters", &std::mem::take(&mut job.parameters))?;
+        let network = load(Network::new(&job.spec, &device)?, &parameters)?;
+        let mut trainer = Self {
+            optimizer: Optimizer::new(&job.config),
+            job,
+            identity,
+            data,
+            device,
+            network: None,
+            commitment: Commitment::default(),
+            step: 0,
+            base_evaluation: Evaluation { step: 0, loss: 0.0, accuracy_ppm: 0, examples: 0 },
+            epoch: (u32::MAX, Vec::new()),
+            unread: Vec::new(),
+        };
+        match checkpoint.and_then(|bytes| Checkpoint::read(bytes, identity).ok()) {
+            Some(checkpoint) => {
+                let network = load(network, &checkpoint.parameters)?;
+                trainer.optimizer.load(
+                    &network,
+                    &checkpoint.optimizer,
+                    &trainer.device.clone().without_autodiff(),
+                )?;
+                trainer.commitment = Commitment::from_leaves(checkpoint.state.leaves);
+                trainer.step = checkpoint.state.step;
+                trainer.base_evaluation = checkpoint.state.base_evaluation;
+                trainer.network = Some(network);
+            }
+            None => {
+                trainer.base_evaluation =
+                    evaluate(&network, &trainer.job.spec, &trainer.data, 0, &trainer.device)
+                        .await?;
+                trainer.network = Some(network);
+            }
+        }
+        Ok(trainer)
+    }
+
+    /// The job.
+    pub fn job(&self) -> &TrainJob {
+        &self.job
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
+    /// Held-out figures of the parameters that the job started from.
+    pub fn base_evaluation(&self) -> Evaluation {
+        self.base_evaluation
+    }
+
+    /// Whether every step is done.
+    pub fn is_done(&self) -> bool {
+        self.step >= self.job.config.steps
+    }
+
+    /// Whether the next thing to do is a held-out measurement.
+    pub fn is_evaluation_due(&self) -> bool {
+        let every = self.job.evaluate_every;
+        every > 0 && self.step > 0 && self.step.is_multiple_of(every) && !self.is_done()
+    }
+
+    /// Does one step. Its loss stays on the device until [`Trainer::losses`].
+    ///
+    /// # Errors
+    /// [`RuntimeError::Device`] if the device fails.
+    pub async fn advance(&mut self) -> Result<(), RuntimeError> {
+        let network = self.take_network()?;
+        let batch = self.next_batch();
+        let loss = self.loss(&network, &batch)?;
+        let gradients = loss.backward();
+        self.step += 1;
+        self.unread.push((self.step, loss.without_autodiff()));
+        self.network = Some(self.optimizer.step(network, gradients, self.step));
+        if self.step.is_multiple_of(CHECKPOINT_LEAF_STEPS) || self.is_done() {
+            let (parameters, optimizer) = self.state().await?;
+            self.commitment.push(
+                self.step,
+                Digest::of(&parameters.to_bytes()),
+                Digest::of(&optimizer.to_bytes()),
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads the losses of the steps since the last call, which on a GPU also waits for them.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFinite`] naming the step, [`RuntimeError::Device`].
+    pub async fn losses(&mut self) -> Result<Vec<(u32, f32)>, RuntimeError> {
+        if self.unread.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut steps, mut transaction) = (Vec::new(), Transaction::default());
+        for (step, loss) in self.unread.drain(..) {
+            steps.push(step);
+            transaction = transaction.register(loss);
+        }
+        let data = transaction.execute_async().await.map_err(device_error)?;
+        let mut losses = Vec::with_capacity(steps.len());
+        for (step, data) in steps.into_iter().zip(data) {
+            let loss = host(data)?.first().copied().unwrap_or(f32::NAN);
+            if !loss.is_finite() {
+                return Err(RuntimeError::NotFinite { place: format!("the loss at step {step}") });
+            }
+            losses.push((step, loss));
+        }
+        Ok(losses)
+    }
+
+    /// Measures the parameters at hand on the held-out examples.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
+    pub async fn evaluate(&self) -> Result<Evaluation, RuntimeError> {
+        evaluate(self.network()?, &self.job.spec, &self.data, self.step, &self.device).await
+    }
+
+    /// Everything needed to go on from here, as one file.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Device`], [`RuntimeError::NotFinite`].
+    pub async fn checkpoint(&self) -> Result<Vec<u8>, RuntimeError> {
+        let (parameters, optimizer) = self.state().await?;
+        let state = CheckpointState {
+            job: self.identity,
+            step: self.step,
+            leaves: self.commitment.leaves().to_vec(),
+            base_evaluation: self.base_evaluation,
+        };
+        let state = serde_json::to_string(&state).map_err(|error| RuntimeError::Protocol {
+            reason: format!("the checkpoint cannot be written: {error}"),
+        })?;
+        let mut file = TensorFile {
+            metadata: BTreeMap::from([(STATE.to_owned(), state)]),
+            ..TensorFile::default()
+        };
+        for (prefix, group) in [(PARAMETERS, parameters), (OPTIMIZER, optimizer)] {
+            file.tensors.extend(
+                group.tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)),
+            );
+        }
+        Ok(file.to_bytes())
+    }
+
+    /// The finished job's parameters, figures and commitment.
+    ///
+    /// # Errors
+    /// As [`evaluate`] and [`read`].
+    pub async fn finish(&self) -> Result<TrainResult, RuntimeError> {
+        let evaluation = self.evaluate().await?;
+        let parameters = read(self.network()?).await?.to_bytes();
+        Ok(TrainResult {
+            steps: self.step,
+            digest: Digest::of(&parameters),
+            parameters: parameters.into(),
+            checkpoint_root: self.commitment.root(),
+            evaluation,
+            base_evaluation: self.base_evaluation,
+        })
+    }
+
+    fn network(&self) -> Result<&Network, RuntimeError> {
+        self.network.as_ref().ok_or_else(broken)
+    }
+
+    fn take_network(&mut self) -> Result<Network, RuntimeError> {
+        self.network.take().ok_or_else(broken)
+    }
+
+    async fn state(&self) -> Result<(TensorFile, TensorFile), RuntimeError> {
+        Ok((read(self.network()?).await?, self.optimizer.read().await?))
+    }
+
+    /// Numbers of the examples of the next step: consecutive runs of the epoch's shuffled order,
+    /// the short rest of an epoch being left out so that every batch has the same size.
+    fn next_batch(&mut self) -> Vec<u32> {
+        let count = self.data.train.len() as u32;
+        let size = (self.job.config.batch_size as u32).min(count);
+        let per_epoch = count / size;
+        let (epoch, batch) = (self.step / per_epoch, self.step % per_epoch);
+        if self.epoch.0 != epoch {
+            let order = Random::new(self.job.seed, Stream::Epoch(epoch)).permutation(count);
+            self.epoch = (epoch, order.into_iter().map(|i| self.data.train[i as usize]).collect());
+        }
+        self.epoch.1[(batch * size) as usize..((batch + 1) * size) as usize].to_vec()
+    }
+
+    /// Mean loss of a batch, `[1]`.
+    fn loss(&self, network: &Network, batch: &[u32]) -> Result<Tensor<1>, RuntimeError> {
+        let spec = &self.job.spec;
+        let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
+        batch.iter().for_each(|i| self.data.push_input(*i, &mut inputs));
+        let mut random = Random::new(self.job.seed, Stream::Step(self.step));
+        let input = Value::from_host(inputs, &spec.input, &self.device);
+        let output = network.forward(input, Some(&mut random))?;
+        let width = spec.task.outputs();
+        let mut targets = Vec::with_capacity(batch.len() * width);
+        match &self.data.targets {
+            // One-hot rows instead of a gather, whose gradient is a scatter: slow on a GPU and, with
+            // atomics, in no fixed order.
+            Targets::Classes(classes) => batch.iter().for_each(|i| {
+                targets.extend(
+                    (0..width as u32).map(|c| if c == classes[*i as usize] { -1.0 } else { 0.0 }),
+                );
+            }),
+            Targets::Values(values) => batch.iter().for_each(|i| {
+                targets.extend_from_slice(&values[*i as usize * width..(*i as usize + 1) * width]);
+            }),
+        }
+        let targets = Tensor::<2>::from_data(
+            TensorData::new::<f32, _>(targets, [batch.len(), width]),
+            &self.device,
+        );
+        Ok(match &self.data.targets {
+            Targets::Classes(_) => {
+                (log_softmax(output, 1) * targets).sum() * (1.0 / batch.len() as f64)
+            }
+            Targets::Values(_) => {
+                let difference = output - targets;
+                (difference.clone() * difference).sum() * (1.0 / (batch.len() * width) as f64)
+            }
+        })
+    }
+}
+
+fn broken() -> RuntimeError {
+    RuntimeError::Protocol {
+        reason: "the job failed in its last step; start it again from its checkpoint".into(),
+    }
+}
+
+fn identity(job: &TrainJob) -> Digest {
+    let (parameters, data) = (Digest::of(&job.parameters), Digest::of(&job.dataset));
+    let recipe = (&job.job, &job.spec, &job.config, job.seed, parameters, data);
+    Digest::of(&serde_json::to_vec(&recipe).unwrap_or_default())
+}
+
+struct Checkpoint {
+    state: CheckpointState,
+    parameters: TensorFile,
+    optimizer: TensorFile,
+}
+
+impl Checkpoint {
+    fn read(bytes: &[u8], job: Digest) -> Result<Self, RuntimeError> {
+        let mut file = TensorFile::from_bytes("checkpoint", bytes)?;
+        let bad = |reason: &str| RuntimeError::file("checkpoint", reason);
+        let state = file.metadata.remove(STATE).ok_or_else(|| bad("it has no state"))?;
+        let state: CheckpointState =
+            serde_json::from_str(&state).map_err(|e| bad(&e.to_string()))?;
+        if state.job != job {
+            return Err(bad("it belongs to another job"));
+        }
+        let (mut parameters, mut optimizer) = (TensorFile::default(), TensorFile::default());
+        for (name, tensor) in file.tensors {
+            if let Some(name) = name.strip_prefix(PARAMETERS) {
+                parameters.tensors.insert(name.to_owned(), tensor);
+            } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
+                optimizer.tensors.insert(name.to_owned(), tensor);
+            }
+        }
+        Ok(Self { state, parameters, optimizer })
+    }
+}

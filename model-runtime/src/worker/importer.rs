@@ -1,0 +1,29 @@
+//! What the import worker does with each request.
+
+use crate::{
+    RuntimeError,
+    import::import,
+    message::{Event, Request},
+};
+
+/// The import worker keeps nothing between requests.
+pub(super) struct Session;
+
+impl Session {
+    pub(super) fn shared() -> Self {
+        Self
+    }
+
+    pub(super) async fn handle(&self, request: Request, emit: &mut dyn FnMut(Event)) {
+        let event = match request {
+            Request::Import(request) => match import(*request) {
+                Ok(imported) => Event::Imported(Box::new(imported)),
+                Err(error) => Event::Failed { error },
+            },
+            _ => Event::Failed {
+                error: RuntimeError::Protocol { reason: "this worker only reads files".into() },
+            },
+        };
+        emit(event);
+    }
+}

@@ -1,0 +1,150 @@
+//! What a training or inference worker does with each request.
+
+use std::{cell::RefCell, rc::Rc};
+
+use super::{
+    control::{Control, Wish},
+    device,
+    store::Store,
+    training,
+};
+use crate::{
+    RuntimeError,
+    content::Digest,
+    dataset::Dataset,
+    engine::{Device, Network, evaluate, infer, initialize, load, read},
+    message::{Bytes, DeviceReport, Event, Request},
+    spec::ModelSpec,
+    tensors::TensorFile,
+};
+
+/// The worker's state.
+#[derive(Clone, Default)]
+pub(super) struct Session {
+    device: Rc<RefCell<Option<(Device, DeviceReport)>>>,
+    control: Control,
+    /// The network that answered the last inference, with what it was built from.
+    served: Rc<RefCell<Option<(ModelSpec, Network)>>>,
+}
+
+thread_local! {
+    static SESSION: Session = Session::default();
+}
+
+impl Session {
+    /// The one session of this worker.
+    pub(super) fn shared() -> Self {
+        SESSION.with(Clone::clone)
+    }
+
+    /// Handles a request; its events go to `emit`.
+    pub(super) async fn handle(&self, request: Request, emit: &mut dyn FnMut(Event)) {
+        if let Err(error) = self.respond(request, emit).await {
+            emit(Event::Failed { error });
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: Request,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), RuntimeError> {
+        match request {
+            Request::Start => {
+                self.device().await?;
+                let report = self.device.borrow().as_ref().map(|(_, report)| report.clone());
+                if let Some(device) = report {
+                    emit(Event::Ready { device });
+                }
+            }
+            Request::Initialize { spec, seed } => {
+                let device = self.device().await?;
+                let parameters =
+                    read(&initialize(Network::new(&spec, &device)?, seed)).await?.to_bytes();
+                emit(Event::Parameters {
+                    digest: Digest::of(&parameters),
+                    parameters: parameters.into(),
+                });
+            }
+            Request::Train(job) => {
+                let device = self.device().await?;
+                if !self.control.begin() {
+                    return Err(protocol("a training runs already; pause or cancel it first"));
+                }
+                training::run(*job, device, &self.control, emit).await;
+                self.control.end();
+            }
+            Request::Pause => self.wish(Wish::Pause)?,
+            Request::Resume => self.wish(Wish::Run)?,
+            Request::Cancel { keep_checkpoint } => self.wish(Wish::Cancel { keep_checkpoint })?,
+            Request::Evaluate { spec, parameters, dataset } => {
+                let device = self.device().await?;
+                let network = open(&spec, &parameters, &device)?;
+                let data = Dataset::from_bytes(&dataset)?;
+                emit(Event::Evaluated(evaluate(&network, &spec, &data, 0, &device).await?));
+            }
+            Request::Infer { spec, parameters, inputs } => {
+                let device = self.device().await?;
+                let network = self.serve(&spec, &parameters, &device)?;
+                emit(Event::Outputs { rows: infer(&network, &spec, inputs, &device).await? });
+            }
+            Request::ListCheckpoints => emit(Event::Checkpoints { kept: kept().await? }),
+            Request::DropCheckpoint { job } => {
+                if let Some(store) = Store::open().await {
+                    store.delete(&job).await;
+                }
+                emit(Event::Checkpoints { kept: kept().await? });
+            }
+            Request::Import(_) => return Err(protocol("files are read by the import worker")),
+        }
+        Ok(())
+    }
+
+    async fn device(&self) -> Result<Device, RuntimeError> {
+        if let Some((device, _)) = &*self.device.borrow() {
+            return Ok(device.clone());
+        }
+        let (device, report) = device::open().await?;
+        *self.device.borrow_mut() = Some((device.clone(), report));
+        Ok(device)
+    }
+
+    fn wish(&self, wish: Wish) -> Result<(), RuntimeError> {
+        if self.control.set(wish) { Ok(()) } else { Err(protocol("no training runs")) }
+    }
+
+    /// The network for an inference: the one served last if no parameters are given.
+    fn serve(
+        &self,
+        spec: &ModelSpec,
+        parameters: &Bytes,
+        device: &Device,
+    ) -> Result<Network, RuntimeError> {
+        let mut served = self.served.borrow_mut();
+        if parameters.is_empty() {
+            return match &*served {
+                Some((same, network)) if same == spec => Ok(network.clone()),
+                _ => Err(protocol("no parameters were sent, and none of this model were before")),
+            };
+        }
+        let network = open(spec, parameters, device)?;
+        *served = Some((spec.clone(), network.clone()));
+        Ok(network)
+    }
+}
+
+fn protocol(reason: &str) -> RuntimeError {
+    RuntimeError::Protocol { reason: reason.into() }
+}
+
+fn open(spec: &ModelSpec, parameters: &[u8], device: &Device) -> Result<Network, RuntimeError> {
+    spec.check_memory(1)?;
+    load(Network::new(spec, device)?, &TensorFile::from_bytes("parameters", parameters)?)
+}
+
+async fn kept() -> Result<Vec<crate::message::CheckpointInfo>, RuntimeError> {
+    match Store::open().await {
+        Some(store) => store.list().await,
+        None => Ok(Vec::new()),
+    }
+}

@@ -5,42 +5,59 @@
 
 # build_site: the page and the workers, in dist/.
 build_site() {
+  build_contracts
   build_workers
   say "Building the page"
   run trunk "building the page" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} trunk build --release --offline
-  mkdir -p dist/workers
-  for worker in cpu gpu import; do cp "$WORKERS/$worker"/* dist/workers/; done
+  cp -r "$WORKERS" dist/workers
 }
 
-# build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie.
+# build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  local key
-  key=$(worker_inputs | sha256sum | cut -c1-16)
-  WORKERS=$CACHE/workers/$key
-  build_worker cpu "-O3" cpu
-  build_worker import "-Oz" import,worker
-  build_worker gpu "-Oz" gpu
+  build_worker cpu cpu-worker "-O3" cpu
+  build_worker import release "-Oz" import,worker
+  build_worker gpu gpu-worker "-Oz" gpu
+  WORKERS=$CACHE/workers/site
+  rm -rf "$WORKERS"
+  mkdir -p "$WORKERS"
+  local worker
+  for worker in cpu import gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
 }
 
+# All that a worker's bytes depend on: tools, its own part of the dependency tree, its sources.
 worker_inputs() {
+  local features=$1
   rustc ${WASM_TOOLCHAIN:++$WASM_TOOLCHAIN} --version
   wasm-opt --version
-  cat Cargo.toml Cargo.lock .cargo/config.toml local/build.sh
-  find model-runtime -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.json' \) | LC_ALL=C sort | xargs sha256sum
+  wasm-bindgen --version
+  cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -p delea-model-runtime \
+    --no-default-features --features "$features" | sed 's/ (.*//' | LC_ALL=C sort -u
+  sed -n '/^# The page/,/^# Native/p' Cargo.toml
+  cat .cargo/config.toml
+  declare -f build_worker
+  find model-runtime/Cargo.toml model-runtime/src -type f | LC_ALL=C sort | xargs sha256sum
 }
 
-# build_worker NAME WASM-OPT-LEVEL FEATURES
+worker_key() {
+  cat "$CACHE/workers/$1.key"
+}
+
+# build_worker NAME PROFILE WASM-OPT-LEVEL FEATURES
 build_worker() {
-  local name=$1 level=$2 features=$3
-  local out=$WORKERS/$name bin=$name-worker work
+  local name=$1 profile=$2 level=$3 features=$4
+  local key out bin=$name-worker work
+  key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
+  out=$CACHE/workers/$key
+  mkdir -p "$CACHE/workers"
+  echo "$key" >"$CACHE/workers/$name.key"
   [ -e "$out/$bin.js" ] && return
   say "Building the $name worker"
   run "cargo-$name" "building the $name worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    cargo build --release --locked --target "$WASM_TARGET" -p delea-model-runtime --no-default-features \
+    cargo build --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime --no-default-features \
     --features "$features" --bin "$bin"
   work=$(mktemp -d)
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
-    "$CARGO_TARGET_DIR/$WASM_TARGET/release/$bin.wasm"
+    "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"
   run "wasm-opt-$name" "optimising the $name worker" wasm-opt "$level" \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
     --enable-reference-types --enable-multivalue -o "$work/optimised.wasm" "$work/${bin}_bg.wasm"
@@ -65,4 +82,10 @@ finish_dist() {
     cp "$2" dist/delea.json
   fi
   say "The site is in dist/"
+}
+
+# build_contracts: the artifacts that deploying needs.
+build_contracts() {
+  say "Compiling the contracts"
+  (cd solidity && run forge-build "compiling the contracts" forge build)
 }

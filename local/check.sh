@@ -1,0 +1,79 @@
+# Every check. Sourced by ./delea.
+
+FULL=
+
+check() {
+  local only=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --full) FULL=1 ;;
+      --only) only=${2:-}; shift ;;
+      *) die "test takes --full and --only NAME, not \"$1\"" ;;
+    esac
+    shift
+  done
+  case $only in
+    '' | format | lint | rust | contracts | wasm | browser) ;;
+    *) die "--only takes format, lint, rust, contracts, wasm or browser, not \"$only\"" ;;
+  esac
+  local step
+  for step in ${only:-format contracts lint rust wasm browser}; do
+    say "== $step"
+    "check_$step"
+  done
+  say "Every check passed"
+}
+
+check_format() {
+  cargo fmt --all --check
+  (cd solidity && forge fmt --check)
+}
+
+check_lint() {
+  export RUSTFLAGS=
+  cargo clippy --locked -p delea-app -p delea-contracts-abi --all-targets -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features cpu,import --all-targets -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features gpu --bin gpu-worker -- -D warnings
+  unset RUSTFLAGS
+}
+
+check_rust() {
+  cargo test --locked -p delea-app -p delea-contracts-abi
+  cargo test --locked -p delea-model-runtime --features cpu,import
+}
+
+check_contracts() {
+  (
+    cd solidity
+    export FORGE_SNAPSHOT_CHECK=true
+    forge test
+    if [ -n "$FULL" ]; then FOUNDRY_PROFILE=heavy forge test; fi
+  )
+  node contracts-abi/extract.mjs --check
+}
+
+check_wasm() {
+  build_workers
+  WORKERS=$WORKERS node --test tests/wasm/*.test.mjs
+  if [ -n "$FULL" ]; then check_reproducible; fi
+}
+
+check_browser() {
+  build_site
+  playwright test --config tests/browser/playwright.config.mjs
+}
+
+# The CPU worker is the specification of the exact tier: two clean builds must give the same bytes.
+check_reproducible() {
+  local first second
+  first=$(cat "$WORKERS"/cpu-worker-*.wasm | sha256sum)
+  second=$(
+    export CARGO_TARGET_DIR=$CACHE/target-again CACHE=$CACHE/again
+    rm -rf "$CARGO_TARGET_DIR" "$CACHE"
+    mkdir -p "$CACHE"
+    build_workers >&2
+    cat "$WORKERS"/cpu-worker-*.wasm | sha256sum
+  )
+  [ "$first" = "$second" ] || die "two builds of the CPU worker differ: $first and $second"
+  say "Two clean builds of the CPU worker are equal: $first"
+}

@@ -159,7 +159,12 @@ mod tests {
             config.rpc_url = url.into();
             assert!(config.burner_allowed(), "{url}");
         }
-        for url in ["http://127.0.0.1.evil.com", "https://rpc.example", "http://localhost@evil.com", "/rpc"] {
+        for url in [
+            "http://127.0.0.1.evil.com",
+            "https://rpc.example",
+            "http://localhost@evil.com",
+            "/rpc",
+        ] {
             config.rpc_url = url.into();
             assert!(!config.burner_allowed(), "{url}");
         }

@@ -21,7 +21,7 @@ pub(crate) fn tokens(amount: U256) -> String {
         SHOWN.saturating_sub(whole.len().saturating_sub(2))
     } else {
         let zeros = fraction.bytes().take_while(|b| *b == b'0').count();
-        (zeros + 3).min(DECIMALS).max(SHOWN)
+        (zeros + 3).clamp(SHOWN, DECIMALS)
     };
     let fraction = fraction[..keep.min(DECIMALS)].trim_end_matches('0');
     match fraction.is_empty() {

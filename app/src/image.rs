@@ -155,7 +155,8 @@ pub(crate) fn to_rgba(input: &[f32], channels: usize, height: usize, width: usiz
 /// Light of a pixel over white paper (ITU-R BT.709 weights).
 fn luminance(pixel: &[u8]) -> f32 {
     let alpha = f32::from(pixel[3]) / 255.0;
-    let light = 0.2126 * f32::from(pixel[0]) + 0.7152 * f32::from(pixel[1]) + 0.0722 * f32::from(pixel[2]);
+    let light =
+        0.2126 * f32::from(pixel[0]) + 0.7152 * f32::from(pixel[1]) + 0.0722 * f32::from(pixel[2]);
     light / 255.0 * alpha + (1.0 - alpha)
 }
 

@@ -1,1 +1,52 @@
-fn main() {}
+//! Delea's page: train a model in this tab, earn its token, pay tokens to use it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`chain`] | reads contracts over JSON-RPC, sends transactions, watches the chain |
+//! | [`wallet`] | finds wallets (EIP-6963), speaks to them (EIP-1193), offers the local burner wallet |
+//! | [`store`] | blobs by content address, notes in local storage |
+//! | [`jobs`] | the workers and the one training |
+//! | [`pages`] | one module a page |
+//! | [`components`] | small parts that pages are made of |
+//!
+//! # Names that browser tests use (`data-testid`)
+//!
+//! | where | names |
+//! |---|---|
+//! | everywhere | `banner` (`data-kind`: `no-config`, `chain-down`, `wrong-node`, `wrong-chain`, `chain-reset`), `retry-chain`, `switch-chain`, `toast` (`data-kind`: `progress`, `success`, `error`, `info`), `theme-toggle`, `training-chip` (`data-phase`), `loading`, `failure`, `empty`, `not-found` |
+//! | wallet | `connect-wallet`, `wallet-option-<rdns>`, `wallet-status`, `wallet-chip`, `account-address`, `switch-wallet`, `disconnect-wallet` |
+//! | `/` | `model-card` (`data-address`), `card-train`, `card-use`, `card-accuracy` |
+//! | `/model/:address` | `tab-overview`, `tab-train`, `tab-use`, `tab-token`, `tab-history`, `head-accuracy`, `balance`, `layers`, `balance-bar` |
+//! | `…/train` | `training-status` (`data-phase`: `idle`, `starting`, `training`, `paused`, `finished`, `failed`; `data-step`), `start-training`, `steps`, `options`, `device-automatic`, `device-cpu`, `device-gpu`, `pause-training`, `resume-training`, `cancel-training`, `retry-training`, `device-used` (`data-tier`), `device-notice`, `loss-plot`, `accuracy-plot`, `accuracy-value`, `speed`, `reward-expected`, `publish-training`, `publish-error`, `reward-received`, `stale-base`, `train-on-head`, `download-parameters`, `discard-training`, `train-again` |
+//! | `…/use` | `draw-canvas`, `clear-canvas`, `image-file`, `numbers`, `sample` (`data-target`), `infer-pay`, `price`, `no-tokens`, `infer-error`, `answer-again`, `prediction`, `probability-bar` (`data-name`) |
+//! | `…/token` | `token-balance`, `reward-plot`, `price-plot`, `transfer-to`, `transfer-amount`, `transfer-submit`, `watch-asset` |
+//! | `…/history` | `history`, `job-row` (`data-kind`: `train`, `infer`), `versions`, `version`, `versions-plot` |
+//! | `/create` | `data-own`, `data-published`, `data-file`, `data-error`, `data-name`, `data-maker`, `data-licence`, `data-held-out`, `data-read-again`, `published-data`, `data-preview`, `template-<id>`, `advanced`, `learning-rate`, `batch-size`, `default-steps`, `spec-json`, `model-name`, `token-symbol`, `model-description`, `token-supply`, `reference-steps`, `payout-speed`, `use-price`, `curve-plot`, `curve-words`, `create-submit`, `create-error` |
+//! | `/account` | `holding`, `checkpoint` |
+//! | a fault of the page | `page-fault` |
+
+// Leptos' component macro writes `pub` for what this binary keeps to itself.
+#![allow(unreachable_pub)]
+
+mod app;
+mod browser;
+mod chain;
+mod components;
+mod config;
+mod fault;
+mod format;
+mod image;
+mod input;
+mod jobs;
+mod load;
+mod net;
+mod pages;
+mod shell;
+mod store;
+mod wallet;
+
+fn main() {
+    fault::install();
+    components::theme::restore();
+    leptos::mount::mount_to_body(shell::Shell);
+}

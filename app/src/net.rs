@@ -47,10 +47,8 @@ impl<'a> Fetch<'a> {
         let timeout_ms = self.timeout_ms;
         let response = self.send().await?;
         let body = response.array_buffer().map_err(|e| unreachable(&e, timeout_ms))?;
-        let buffer: ArrayBuffer = JsFuture::from(body)
-            .await
-            .map_err(|e| unreachable(&e, timeout_ms))?
-            .unchecked_into();
+        let buffer: ArrayBuffer =
+            JsFuture::from(body).await.map_err(|e| unreachable(&e, timeout_ms))?.unchecked_into();
         Ok(Uint8Array::new(&buffer).to_vec())
     }
 
@@ -76,11 +74,10 @@ impl<'a> Fetch<'a> {
         }
         let window = web_sys::window()
             .ok_or_else(|| NetError::Unreachable("there is no browser window".into()))?;
-        let response: Response =
-            JsFuture::from(window.fetch_with_str_and_init(self.url, &init))
-                .await
-                .map_err(|e| unreachable(&e, timeout_ms))?
-                .unchecked_into();
+        let response: Response = JsFuture::from(window.fetch_with_str_and_init(self.url, &init))
+            .await
+            .map_err(|e| unreachable(&e, timeout_ms))?
+            .unchecked_into();
         if response.ok() {
             return Ok(response);
         }

@@ -1,2 +1,15 @@
-//! What Rust knows of the contracts.
+//! What Rust knows of the contracts: typed calls, events and errors from the compiled ABIs, the sentence for each
+//! way a transaction can be refused, the contract's curve bit for bit, and token amounts as people write them.
+//!
+//! It knows no transport and no page: [`alloy_sol_types`] encodes and decodes, and whoever calls sends the bytes.
+
+pub mod amount;
 pub mod bindings;
+pub mod curve;
+pub mod error;
+pub mod job;
+
+pub use bindings::factory::{IModelFactory, ModelFactory};
+pub use bindings::model::{IModel, Model};
+pub use error::ContractError;
+pub use job::JobKind;

@@ -2,10 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
-use delea_contracts_abi::bindings::{
-    factory::{self, ModelFactory},
-    model::{IModel, Model},
-};
+use delea_contracts_abi::{IModel, JobKind, Model, ModelFactory, bindings::factory};
 use delea_model_runtime::content::Digest;
 use futures_util::{future::try_join_all, try_join};
 
@@ -168,7 +165,11 @@ pub(crate) async fn summaries(rpc: &Rpc, factory: Address) -> Result<Vec<Summary
 }
 
 /// A model's card and curve and versions.
-pub(crate) async fn detail(rpc: &Rpc, factory: Address, model: Address) -> Result<Detail, ReadError> {
+pub(crate) async fn detail(
+    rpc: &Rpc,
+    factory: Address,
+    model: Address,
+) -> Result<Detail, ReadError> {
     match read(rpc, factory, ModelFactory::isModelCall { model }).await {
         Err(RpcError::WrongShape { .. }) => return Err(ReadError::NotDeployed),
         Ok(false) => return Err(ReadError::NoSuchModel),
@@ -235,11 +236,12 @@ pub(crate) const JOB_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
 impl Job {
     /// Reads a log entry; nothing for another event.
     pub(crate) fn from_log(log: &super::rpc::Log) -> Option<Self> {
-        let event = Model::JobSettled::decode_raw_log(log.topics.iter().copied(), &log.data).ok()?;
+        let event =
+            Model::JobSettled::decode_raw_log(log.topics.iter().copied(), &log.data).ok()?;
         Some(Self {
             model: log.address,
             job: event.job,
-            training: u8::from(event.kind) == 0,
+            training: JobKind::try_from(event.kind) == Ok(JobKind::Train),
             worker: event.worker,
             base: event.base,
             version: event.version,

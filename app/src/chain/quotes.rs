@@ -7,15 +7,15 @@ use delea_contracts_abi::curve;
 use super::contracts::Detail;
 
 /// 1.0 in the contracts' fixed point.
-const WAD: u128 = 1_000_000_000_000_000_000;
+const WAD: f64 = 1e18;
 /// Slack between the quote shown and the bound signed, in percent: others act in between.
 const TOLERANCE_PERCENT: u64 = 1;
 
-/// Reward of a training of `steps` now, as the contract computes it.
+/// Reward of a training of `steps` now, as the contract computes it; zero where it would refuse.
 pub(crate) fn reward(detail: &Detail, steps: u32) -> U256 {
-    let reference = u128::from(detail.summary.reference_steps.max(1));
-    let units = U256::from(u128::from(steps) * WAD / reference);
-    curve::reward_down(detail.summary.pool, units, U256::from(detail.alpha))
+    curve::training_units(steps, detail.summary.reference_steps)
+        .and_then(|units| curve::reward_down(detail.summary.pool, units, U256::from(detail.alpha)))
+        .unwrap_or(U256::ZERO)
 }
 
 /// The least reward that is accepted for a quote.
@@ -48,7 +48,7 @@ pub(crate) fn price_path(pool: f64, alpha: f64, unit: f64, points: usize) -> Vec
 
 /// A WAD as a float.
 pub(crate) fn wad(value: u64) -> f64 {
-    value as f64 / WAD as f64
+    value as f64 / WAD
 }
 
 /// Reference trainings until half of the pool is paid out.

@@ -196,7 +196,10 @@ impl Rpc {
         });
         let value = self.request(METHOD, json!([filter])).await?;
         let list = value.as_array().ok_or_else(|| RpcError::shape(METHOD))?;
-        list.iter().map(parse_log).collect::<Option<Vec<_>>>().ok_or_else(|| RpcError::shape(METHOD))
+        list.iter()
+            .map(parse_log)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| RpcError::shape(METHOD))
     }
 }
 
@@ -227,10 +230,12 @@ pub(crate) fn revert_data(error: &Value) -> Option<Bytes> {
         match value {
             // Four bytes of selector at least; a shorter text is no revert data.
             Value::String(text) => parse_bytes(text).filter(|bytes| bytes.len() >= 4),
-            Value::Object(map) if depth > 0 => ["data", "originalError", "error", "cause", "result"]
-                .iter()
-                .filter_map(|key| map.get(*key))
-                .find_map(|inner| search(inner, depth - 1)),
+            Value::Object(map) if depth > 0 => {
+                ["data", "originalError", "error", "cause", "result"]
+                    .iter()
+                    .filter_map(|key| map.get(*key))
+                    .find_map(|inner| search(inner, depth - 1))
+            }
             _ => None,
         }
     }
@@ -276,7 +281,8 @@ mod tests {
     #[test]
     fn a_revert_keeps_its_data() {
         let text = r#"{"error":{"code":3,"message":"execution reverted","data":"0x12345678aa"}}"#;
-        let RpcError::Node { code, data, .. } = parse_response("eth_call", text).unwrap_err() else {
+        let RpcError::Node { code, data, .. } = parse_response("eth_call", text).unwrap_err()
+        else {
             panic!("not a node error")
         };
         assert_eq!((code, data.unwrap().len()), (3, 5));
@@ -294,7 +300,9 @@ mod tests {
     #[test]
     fn outages_are_told_from_refusals() {
         assert!(RpcError::from(NetError::Unreachable("no connection".into())).is_outage());
-        assert!(RpcError::from(NetError::Status { status: 502, detail: String::new() }).is_outage());
+        assert!(
+            RpcError::from(NetError::Status { status: 502, detail: String::new() }).is_outage()
+        );
         assert!(!RpcError::shape("m").is_outage());
     }
 

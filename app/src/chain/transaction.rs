@@ -73,7 +73,12 @@ impl TxError {
 ///
 /// # Errors
 /// As [`TxError`]; the visitor has been told already by a toast.
-pub(crate) async fn send(app: App, what: &str, to: Address, data: Vec<u8>) -> Result<Receipt, TxError> {
+pub(crate) async fn send(
+    app: App,
+    what: &str,
+    to: Address,
+    data: Vec<u8>,
+) -> Result<Receipt, TxError> {
     let toast = app.toasts.push(Kind::Progress, format!("{what}: checking…"));
     let result = run(app, toast, what, to, data).await;
     match &result {
@@ -86,12 +91,20 @@ pub(crate) async fn send(app: App, what: &str, to: Address, data: Vec<u8>) -> Re
         Err(error @ TxError::Wallet(WalletError::Rejected)) => {
             toast.update(Kind::Info, sentence(&error.to_string()));
         }
-        Err(error) => toast.update(Kind::Error, format!("{what}: {}", sentence(&error.to_string()))),
+        Err(error) => {
+            toast.update(Kind::Error, format!("{what}: {}", sentence(&error.to_string())))
+        }
     }
     result
 }
 
-async fn run(app: App, toast: Toast, what: &str, to: Address, data: Vec<u8>) -> Result<Receipt, TxError> {
+async fn run(
+    app: App,
+    toast: Toast,
+    what: &str,
+    to: Address,
+    data: Vec<u8>,
+) -> Result<Receipt, TxError> {
     let config = app.config();
     let rpc = app.rpc();
     let account = app.wallets.account_or_ask().await.ok_or(TxError::NotConnected)?;
@@ -107,10 +120,8 @@ async fn run(app: App, toast: Toast, what: &str, to: Address, data: Vec<u8>) -> 
     toast.update(Kind::Progress, format!("{what}: confirm in your wallet…"));
     let transaction = json!([{ "from": account.address, "to": to, "data": hex(&data) }]);
     let provider = app.wallets.provider()?;
-    let hash = provider
-        .request("eth_sendTransaction", transaction)
-        .await
-        .map_err(TxError::from_wallet)?;
+    let hash =
+        provider.request("eth_sendTransaction", transaction).await.map_err(TxError::from_wallet)?;
     let hash = hash.as_str().ok_or(WalletError::Garbled)?.to_owned();
     toast.set_hash(&hash);
     toast.update(Kind::Progress, format!("{what}: waiting for the block…"));
@@ -121,7 +132,9 @@ async fn run(app: App, toast: Toast, what: &str, to: Address, data: Vec<u8>) -> 
     // The receipt holds no reason; the same call on the present state most often gives it.
     let reason = match rpc.call(Some(account.address), to, &data).await {
         Err(error) => TxError::from_rpc(error).to_string(),
-        Ok(_) => "the chain refused it; the state changed between the check and the block".to_owned(),
+        Ok(_) => {
+            "the chain refused it; the state changed between the check and the block".to_owned()
+        }
     };
     Err(TxError::Contract(sentence(&reason)))
 }

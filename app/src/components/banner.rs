@@ -38,10 +38,9 @@ pub(crate) fn Banners() -> impl IntoView {
     let expected = app.config().chain_id;
     let down = move || matches!(app.health.get(), Health::Down(_));
     let down_text = Signal::derive(move || match app.health.get() {
-        Health::Down(reason) => format!(
-            "{} You can go on training; what you see may be old.",
-            sentence(&reason)
-        ),
+        Health::Down(reason) => {
+            format!("{} You can go on training; what you see may be old.", sentence(&reason))
+        }
         _ => String::new(),
     });
     let other = move || matches!(app.health.get(), Health::OtherChain { .. });

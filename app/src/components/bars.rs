@@ -29,9 +29,10 @@ pub(crate) fn Bars(
             {bars
                 .into_iter()
                 .map(|bar| {
+                    let name = bar.name.clone();
                     let first = bar.share >= most && most > 0.0;
                     view! {
-                        <li class="bar" class:bar-first=first data-testid=testid data-name=bar.name.clone()>
+                        <li class="bar" class:bar-first=first data-testid=testid data-name=name>
                             <span class="bar-name">{bar.name}</span>
                             <span class="bar-track" aria-hidden="true">
                                 <span style:width=format!("{:.1}%", bar.share.clamp(0.0, 1.0) * 100.0)></span>

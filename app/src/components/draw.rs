@@ -83,7 +83,8 @@ pub(crate) fn DrawCanvas(
         }
         last.set_value(None);
         let side = f64::from(SIDE);
-        let pixels = context().and_then(|context| context.get_image_data(0.0, 0.0, side, side).ok());
+        let pixels =
+            context().and_then(|context| context.get_image_data(0.0, 0.0, side, side).ok());
         if let Some(pixels) = pixels {
             let ink = Ink::from_alpha(&pixels.data(), SIDE as usize, SIDE as usize);
             on_change.run(Some(ink).filter(|ink| !ink.is_blank()));

@@ -156,24 +156,37 @@ pub(crate) fn Plot(
     };
     let grid = move || {
         axes.with(|axes| {
-            let path: String = axes.y.ticks.iter().map(|tick| {
-                let y = (1.0 - axes.y.share(*tick)) * SIZE;
-                format!("M0 {y:.1}H{SIZE}")
-            }).collect();
+            let path: String = axes
+                .y
+                .ticks
+                .iter()
+                .map(|tick| {
+                    let y = (1.0 - axes.y.share(*tick)) * SIZE;
+                    format!("M0 {y:.1}H{SIZE}")
+                })
+                .collect();
             view! { <path class="plot-grid" d=path/> }
         })
     };
     let y_ticks = move || {
-        axes.with(|axes| axes.y.ticks.iter().map(|tick| {
-            let top = format!("{:.2}%", (1.0 - axes.y.share(*tick)) * 100.0);
-            view! { <span class="tick tick-y" style:top=top>{unit.tick(*tick)}</span> }
-        }).collect_view())
+        axes.with(|axes| {
+            axes.y
+                .ticks
+                .iter()
+                .map(|tick| {
+                    let top = format!("{:.2}%", (1.0 - axes.y.share(*tick)) * 100.0);
+                    view! { <span class="tick tick-y" style:top=top>{unit.tick(*tick)}</span> }
+                })
+                .collect_view()
+        })
     };
     let x_ticks = move || {
-        axes.with(|axes| axes.x.ticks.iter().map(|tick| {
+        axes.with(|axes| {
+            axes.x.ticks.iter().map(|tick| {
             let left = format!("{:.2}%", axes.x.share(*tick) * 100.0);
             view! { <span class="tick tick-x" style:left=left>{format::number(*tick)}</span> }
-        }).collect_view())
+        }).collect_view()
+        })
     };
     // The point of each line nearest to the pointer.
     let marks = move || {
@@ -181,7 +194,10 @@ pub(crate) fn Plot(
         let axes = axes.get();
         let x = axes.x.low + share * (axes.x.high - axes.x.low);
         let found = series.with(|series| {
-            series.iter().filter_map(|s| nearest(&s.points, x).map(|p| (s.name, p))).collect::<Vec<_>>()
+            series
+                .iter()
+                .filter_map(|s| nearest(&s.points, x).map(|p| (s.name, p)))
+                .collect::<Vec<_>>()
         });
         let at = found.first()?.1.0;
         let left = axes.x.share(at) * 100.0;
@@ -192,10 +208,14 @@ pub(crate) fn Plot(
                 <span class=format!("plot-dot line-{i}") style:left=format!("{x:.2}%") style:top=format!("{y:.2}%")></span>
             }
         }).collect_view();
-        let words = found.iter().map(|(name, (_, y))| match several {
-            true => format!("{name} {}", unit.write(*y)),
-            false => unit.write(*y),
-        }).collect::<Vec<_>>().join(" · ");
+        let words = found
+            .iter()
+            .map(|(name, (_, y))| match several {
+                true => format!("{name} {}", unit.write(*y)),
+                false => unit.write(*y),
+            })
+            .collect::<Vec<_>>()
+            .join(" · ");
         let side = if left > 60.0 { "plot-tip left" } else { "plot-tip" };
         Some(view! {
             <span class="plot-cross" style:left=format!("{left:.2}%")></span>
@@ -208,9 +228,11 @@ pub(crate) fn Plot(
     };
     let legend = move || {
         let names = series.with(|series| series.iter().map(|s| s.name).collect::<Vec<_>>());
-        (names.len() > 1).then(|| names.into_iter().enumerate().map(|(i, name)| view! {
+        (names.len() > 1).then(|| {
+            names.into_iter().enumerate().map(|(i, name)| view! {
             <span class="legend-item"><i class=format!("legend-key line-{i}")></i>{name}</span>
-        }).collect_view())
+        }).collect_view()
+        })
     };
     view! {
         <figure class="plot" data-testid=testid>

@@ -228,7 +228,9 @@ pub(crate) fn after_failure(tier: Tier, began: bool, losses: u32, reason: &str) 
     match tier {
         Tier::Gpu if began && losses == 0 => Some(Retry {
             tier: Tier::Gpu,
-            notice: format!("The GPU was lost: {reason}. Training goes on from its last checkpoint."),
+            notice: format!(
+                "The GPU was lost: {reason}. Training goes on from its last checkpoint."
+            ),
         }),
         Tier::Gpu if began => Some(Retry {
             tier: Tier::Cpu,
@@ -242,7 +244,9 @@ pub(crate) fn after_failure(tier: Tier, began: bool, losses: u32, reason: &str) 
         }),
         Tier::Cpu if began && losses == 0 => Some(Retry {
             tier: Tier::Cpu,
-            notice: format!("The worker stopped: {reason}. Training goes on from its last checkpoint."),
+            notice: format!(
+                "The worker stopped: {reason}. Training goes on from its last checkpoint."
+            ),
         }),
         Tier::Cpu => None,
     }

@@ -48,7 +48,9 @@ impl Pool {
                 slot.set_value(Some((client.clone(), device.clone())));
                 Ok((client, device))
             }
-            _ => Err(RuntimeError::Protocol { reason: "the worker's device did not report".into() }),
+            _ => {
+                Err(RuntimeError::Protocol { reason: "the worker's device did not report".into() })
+            }
         }
     }
 

@@ -216,10 +216,13 @@ impl Trainer {
         self.state.update(|state| state.why = why);
         let mut losses = 0;
         loop {
-            self.preparing(run, match tier {
-                Tier::Cpu => "Starting the CPU worker…",
-                Tier::Gpu => "Starting the GPU…",
-            });
+            self.preparing(
+                run,
+                match tier {
+                    Tier::Cpu => "Starting the CPU worker…",
+                    Tier::Gpu => "Starting the GPU…",
+                },
+            );
             let end = self.on(tier, job, &files, run).await;
             if self.run.get_value() != run {
                 return Ok(None);
@@ -228,7 +231,9 @@ impl Trainer {
                 End::Trained(result) => {
                     let kept = blobs::keep(result.digest, &result.parameters).await;
                     let finished = Finished::new(job.clone(), &result, kept);
-                    result.digest.check("the trained parameters", &result.parameters)
+                    result
+                        .digest
+                        .check("the trained parameters", &result.parameters)
                         .map_err(|e| sentence(&e.to_string()))?;
                     keep::add_finished(&finished);
                     keep::clear_job();
@@ -294,7 +299,10 @@ impl Trainer {
             return End::Cancelled;
         }
         if job.choice == Choice::Automatic && tier == Tier::Gpu && device.software {
-            let reason = format!("the only one here, {}, is a software one, slower than the CPU", device.name);
+            let reason = format!(
+                "the only one here, {}, is a software one, slower than the CPU",
+                device.name
+            );
             return failed(RuntimeError::Device { reason });
         }
         self.preparing(run, "Preparing the first step…");

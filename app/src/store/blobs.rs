@@ -59,7 +59,11 @@ pub(crate) enum StoreError {
 }
 
 /// A blob. `what` names it in messages.
-pub(crate) async fn get(config: &Config, wanted: Digest, what: &str) -> Result<Vec<u8>, StoreError> {
+pub(crate) async fn get(
+    config: &Config,
+    wanted: Digest,
+    what: &str,
+) -> Result<Vec<u8>, StoreError> {
     if let Some(bytes) = cached(wanted).await {
         return Ok(bytes);
     }

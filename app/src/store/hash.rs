@@ -28,10 +28,8 @@ async fn native(bytes: &[u8]) -> Option<Digest> {
         return None;
     }
     let copy = Uint8Array::from(bytes);
-    let promise = subtle.digest_with_str_and_buffer_source(
-        "SHA-256",
-        copy.unchecked_ref::<js_sys::Object>(),
-    );
+    let promise =
+        subtle.digest_with_str_and_buffer_source("SHA-256", copy.unchecked_ref::<js_sys::Object>());
     let buffer: ArrayBuffer = JsFuture::from(promise.ok()?).await.ok()?.unchecked_into();
     let mut out = [0u8; 32];
     let view = Uint8Array::new(&buffer);

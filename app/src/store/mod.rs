@@ -1,6 +1,7 @@
 //! What this browser keeps: small notes in local storage, blobs by their content address.
 
 pub(crate) mod blobs;
+pub(crate) mod documents;
 pub(crate) mod hash;
 pub(crate) mod local;
 pub(crate) mod preview;

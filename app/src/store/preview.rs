@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use delea_model_runtime::{
-    RuntimeError,
-    dataset::DatasetHeader,
-    spec::{Shape, Task},
-};
+use delea_model_runtime::{RuntimeError, dataset::DatasetHeader, spec::Task};
 use serde::Deserialize;
 
 /// Samples that a page shows at most.
@@ -57,11 +53,8 @@ impl<'a> File<'a> {
         let end = usize::try_from(length).ok()?.checked_add(8)?;
         let header: BTreeMap<String, serde_json::Value> =
             serde_json::from_slice(bytes.get(8..end)?).ok()?;
-        let mut file = Self {
-            entries: BTreeMap::new(),
-            metadata: BTreeMap::new(),
-            data: &bytes[end..],
-        };
+        let mut file =
+            Self { entries: BTreeMap::new(), metadata: BTreeMap::new(), data: &bytes[end..] };
         for (name, value) in header {
             match name.as_str() {
                 "__metadata__" => file.metadata = serde_json::from_value(value).ok()?,
@@ -100,9 +93,13 @@ impl Preview {
         }
         let (mut balance, mut classes) = (Vec::new(), Vec::new());
         if let Task::Classification { classes: names } = &header.task {
-            let targets = file.tensor("targets", "U32").ok_or_else(|| bad("the targets are missing"))?;
+            let targets =
+                file.tensor("targets", "U32").ok_or_else(|| bad("the targets are missing"))?;
             balance = vec![0; names.len()];
-            classes = targets.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            classes = targets
+                .chunks_exact(4)
+                .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
             for class in &classes {
                 *balance.get_mut(*class as usize).ok_or_else(|| bad("a target is no class"))? += 1;
             }
@@ -133,14 +130,6 @@ impl Preview {
             samples: samples.collect(),
             header,
         })
-    }
-
-    /// The shape of an image data set.
-    pub(crate) fn image(&self) -> Option<(usize, usize, usize)> {
-        match self.header.input {
-            Shape::Image { channels, height, width } => Some((channels, height, width)),
-            _ => None,
-        }
     }
 }
 
@@ -177,9 +166,9 @@ impl Stored<'_> {
     fn row(&self, index: usize, width: usize, scale: f32) -> Vec<f32> {
         let range = |size: usize| index * width * size..(index + 1) * width * size;
         match self {
-            Self::U8(bytes) => bytes
-                .get(range(1))
-                .map(|row| row.iter().map(|v| f32::from(*v) * scale).collect()),
+            Self::U8(bytes) => {
+                bytes.get(range(1)).map(|row| row.iter().map(|v| f32::from(*v) * scale).collect())
+            }
             Self::F32(bytes) => bytes.get(range(4)).map(|row| {
                 let words = row.chunks_exact(4);
                 words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]) * scale).collect()
@@ -193,6 +182,7 @@ impl Stored<'_> {
 mod tests {
     use super::*;
     use delea_model_runtime::dataset::{Dataset, FORMAT, Inputs, Targets};
+    use delea_model_runtime::spec::Shape;
 
     fn dataset() -> Dataset {
         Dataset {

@@ -12,11 +12,7 @@ use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{
-    chain::rpc::parse_quantity,
-    config::Config,
-    store::local,
-};
+use crate::{chain::rpc::parse_quantity, config::Config, store::local};
 use discovery::WalletOption;
 use provider::{Provider, WalletError};
 
@@ -195,9 +191,8 @@ impl Wallets {
         }
         self.heard.update_value(|heard| heard.push(rdns.clone()));
         // Events of a wallet that is not the connected one any more are ignored.
-        let ours = move || {
-            self.account.with_untracked(|a| a.as_ref().is_some_and(|a| a.rdns == rdns))
-        };
+        let ours =
+            move || self.account.with_untracked(|a| a.as_ref().is_some_and(|a| a.rdns == rdns));
         let is_ours = ours.clone();
         option.provider.on("accountsChanged", move |accounts| {
             if !is_ours() {

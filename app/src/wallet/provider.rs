@@ -70,7 +70,9 @@ impl Provider {
         let argument = Object::new();
         let params = JSON::parse(&params.to_string()).map_err(|_| WalletError::Garbled)?;
         let set = |key: &str, value: &JsValue| Reflect::set(&argument, &key.into(), value);
-        set("method", &method.into()).and(set("params", &params)).map_err(|_| WalletError::Garbled)?;
+        set("method", &method.into())
+            .and(set("params", &params))
+            .map_err(|_| WalletError::Garbled)?;
         let request: Function = Reflect::get(&self.0, &"request".into())
             .and_then(JsCast::dyn_into)
             .map_err(|_| WalletError::Disconnected)?;
@@ -81,7 +83,8 @@ impl Provider {
 
     /// Listens to an event, for the page's life.
     pub(crate) fn on(&self, event: &str, listener: impl FnMut(JsValue) + 'static) {
-        let Ok(on) = Reflect::get(&self.0, &"on".into()).and_then(JsCast::dyn_into::<Function>) else {
+        let Ok(on) = Reflect::get(&self.0, &"on".into()).and_then(JsCast::dyn_into::<Function>)
+        else {
             return;
         };
         let closure = Closure::<dyn FnMut(JsValue)>::new(listener);

@@ -142,9 +142,15 @@ mod tests {
             value: U256::from(1_234_567_890_123_456_789u64),
             data: Bytes::from_static(&hex!("a9059cbb0011")),
         };
-        assert_eq!(hex::encode(key().sign(&transaction).unwrap()), include_str!("vectors/transfer.hex").trim());
+        assert_eq!(
+            hex::encode(key().sign(&transaction).unwrap()),
+            include_str!("vectors/transfer.hex").trim()
+        );
         let creation = Transaction { to: None, nonce: 0, value: U256::ZERO, ..transaction };
-        assert_eq!(hex::encode(key().sign(&creation).unwrap()), include_str!("vectors/creation.hex").trim());
+        assert_eq!(
+            hex::encode(key().sign(&creation).unwrap()),
+            include_str!("vectors/creation.hex").trim()
+        );
     }
 
     /// Expected bytes from viem 2.57's `signMessage`.

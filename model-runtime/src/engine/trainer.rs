@@ -66,8 +66,8 @@ impl Trainer {
         checkpoint: Option<&[u8]>,
         device: Device,
     ) -> Result<Self, RuntimeError> {
-        job.spec.check_memory(job.config.batch_size)?;
         job.config.validate()?;
+        job.spec.check_memory(job.config.batch_size)?;
         let identity = identity(&job);
         let data = Dataset::from_bytes(&std::mem::take(&mut job.dataset))?;
         if data.header.input != job.spec.input || data.header.task != job.spec.task {

@@ -35,7 +35,9 @@ pub(super) fn log(line: &str) {
 #[cfg(feature = "gpu")]
 pub(super) fn set_fault(reason: String) {
     log(&reason);
-    FAULT.with(|fault| fault.borrow_mut().get_or_insert(reason));
+    FAULT.with(|fault| {
+        fault.borrow_mut().get_or_insert(reason);
+    });
 }
 
 /// The driver's complaint, if there is one.

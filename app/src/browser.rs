@@ -1,0 +1,36 @@
+//! Small dealings with the browser that several pages need.
+
+use js_sys::{Array, Math, Uint8Array};
+use wasm_bindgen::JsCast;
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
+
+/// Largest whole number that JavaScript holds exactly, plus one.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A seed that survives the way through JavaScript numbers. It need not be secret.
+pub(crate) fn seed() -> u64 {
+    (Math::random() * EXACT) as u64
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    (js_sys::Date::now() / 1000.0) as u64
+}
+
+/// Gives the visitor a file to keep. Whether the browser took it.
+pub(crate) fn download(name: &str, bytes: &[u8]) -> bool {
+    let try_download = || {
+        let parts = Array::of1(&Uint8Array::from(bytes));
+        let kind = BlobPropertyBag::new();
+        kind.set_type("application/octet-stream");
+        let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &kind).ok()?;
+        let url = Url::create_object_url_with_blob(&blob).ok()?;
+        let document = web_sys::window()?.document()?;
+        let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
+        anchor.set_href(&url);
+        anchor.set_download(name);
+        anchor.click();
+        Url::revoke_object_url(&url).ok()
+    };
+    try_download().is_some()
+}

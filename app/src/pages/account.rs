@@ -1,0 +1,306 @@
+//! The account page: who you are here, what you have, what this browser keeps.
+
+use alloy_primitives::{Address, U256};
+use delea_model_runtime::message::{CheckpointInfo, Event, Request};
+use futures_util::future::try_join_all;
+use leptos::prelude::*;
+use leptos_router::components::A;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use crate::{
+    app::use_app,
+    chain::{
+        contracts::{self, Summary},
+        history,
+        rpc::RpcError,
+    },
+    components::{
+        address::{CopyButton, Identicon},
+        states::{Empty, Failure, Skeleton, set_title},
+    },
+    format,
+    jobs::{keep, machine::Finished, trainer::sentence},
+    load::{Load, use_load},
+    store::blobs,
+    wallet::{Account, Connecting},
+};
+
+/// The page.
+#[component]
+pub(crate) fn AccountPage() -> impl IntoView {
+    let app = use_app();
+    set_title("Your account");
+    Effect::new(move |_| {
+        app.revision();
+        spawn_local(app.load_models());
+    });
+    view! {
+        <h1>"Your account"</h1>
+        {move || match app.wallets.account.get() {
+            Some(account) => view! { <Connected account/> }.into_any(),
+            None => view! { <Disconnected/> }.into_any(),
+        }}
+        <Waiting/>
+        <Kept/>
+    }
+}
+
+fn choose(wallets: crate::wallet::Wallets) {
+    wallets.connecting.set(Connecting::Idle);
+    wallets.dialog.set(true);
+}
+
+/// Nobody is connected.
+#[component]
+fn Disconnected() -> impl IntoView {
+    let wallets = use_app().wallets;
+    view! {
+        <Empty title="No wallet is connected">
+            <p class="muted">"You can train without one. Connect a wallet to receive what you earn and to use models."</p>
+            <button class="button primary" on:click=move |_| choose(wallets)>"Connect wallet"</button>
+        </Empty>
+    }
+}
+
+/// One model's line.
+#[derive(Debug, Clone, PartialEq)]
+struct Holding {
+    model: Summary,
+    balance: U256,
+    trainings: usize,
+    uses: usize,
+}
+
+/// Who is connected, and what they have.
+#[component]
+fn Connected(
+    /// The account.
+    account: Account,
+) -> impl IntoView {
+    let app = use_app();
+    let wallets = app.wallets;
+    let address = account.address;
+    let whole = address.to_checksum(None);
+    let holdings = use_load(
+        move || app.models.with(|m| m.ready().cloned()),
+        move |models| async move {
+            let each =
+                models.into_iter().map(|model| async move { holding(app, address, model).await });
+            try_join_all(each).await
+        },
+    );
+    let table = move || {
+        match holdings.get() {
+        Load::Waiting if matches!(app.models.get(), Load::Failed(_)) => {
+            view! { <Failure title="Your tokens could not be read" reason="the chain does not answer"/> }.into_any()
+        }
+        Load::Waiting => view! { <Skeleton lines=3/> }.into_any(),
+        Load::Failed(reason) => view! { <Failure title="Your tokens could not be read" reason/> }.into_any(),
+        Load::Ready(list) => {
+            let rows = list
+                .into_iter()
+                .filter(|h| !h.balance.is_zero() || h.trainings + h.uses > 0)
+                .map(|h| view! {
+                    <tr data-testid="holding">
+                        <td data-label="Model"><A href=format!("/model/{}", h.model.model)>{h.model.name.clone()}</A></td>
+                        <td data-label="Tokens" class="number">{format!("{} {}", format::tokens(h.balance), h.model.symbol)}</td>
+                        <td data-label="Trainings" class="number">{format::count(h.trainings as u64)}</td>
+                        <td data-label="Uses" class="number">{format::count(h.uses as u64)}</td>
+                    </tr>
+                })
+                .collect::<Vec<_>>();
+            match rows.is_empty() {
+                true => view! {
+                    <Empty title="No tokens yet">
+                        <A href="/" attr:class="button primary">"Train a model to earn some"</A>
+                    </Empty>
+                }
+                .into_any(),
+                false => view! {
+                    <div class="table-scroll" tabindex="0" role="region" aria-label="Your tokens">
+                        <table class="table cards-below">
+                            <thead>
+                                <tr>
+                                    <th scope="col">"Model"</th>
+                                    <th scope="col" class="number">"Tokens"</th>
+                                    <th scope="col" class="number">"Trainings"</th>
+                                    <th scope="col" class="number">"Uses"</th>
+                                </tr>
+                            </thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </div>
+                }
+                .into_any(),
+            }
+        }
+    }
+    };
+    view! {
+        <section class="panel account-head">
+            <Identicon address/>
+            <div class="account-text">
+                <p class="account-address" data-testid="account-address">
+                    <code>{whole.clone()}</code> <CopyButton text=whole what="address"/>
+                </p>
+                <p class="muted">{account.wallet.clone()}</p>
+            </div>
+            <div class="actions">
+                <button class="button" data-testid="switch-wallet" on:click=move |_| choose(wallets)>"Change wallet"</button>
+                <button class="button" data-testid="disconnect-wallet" on:click=move |_| wallets.disconnect()>"Disconnect"</button>
+            </div>
+        </section>
+        <section class="panel">
+            <h2>"Your tokens"</h2>
+            {table}
+        </section>
+    }
+}
+
+async fn holding(
+    app: crate::app::App,
+    account: Address,
+    model: Summary,
+) -> Result<Holding, RpcError> {
+    let rpc = app.rpc();
+    let from = app.config().from_block;
+    let (balance, jobs) = futures_util::try_join!(
+        contracts::balance(&rpc, model.model, account),
+        history::jobs(&rpc, model.model, Some(account), from),
+    )?;
+    let trainings = jobs.iter().filter(|job| job.training).count();
+    Ok(Holding { balance, trainings, uses: jobs.len() - trainings, model })
+}
+
+/// Trainings that wait to be published.
+#[component]
+fn Waiting() -> impl IntoView {
+    let list = RwSignal::new(keep::finished());
+    let row = move |finished: Finished| {
+        let job = finished.job.clone();
+        let drop = move |_| {
+            keep::drop_finished(&finished.job.key);
+            list.set(keep::finished());
+        };
+        view! {
+            <li class="kept">
+                <div>
+                    <strong>{job.name.clone()}</strong>
+                    <span class="muted">
+                        {format!(" {} from version {}, {} right", format::plural(u64::from(job.steps), "step"), job.base, format::ppm(finished.after.accuracy_ppm))}
+                    </span>
+                </div>
+                <div class="actions">
+                    <A href=format!("/model/{}/train", job.model) attr:class="button">"Publish"</A>
+                    <button class="button quiet" on:click=drop>"Discard"</button>
+                </div>
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || !list.with(Vec::is_empty)>
+            <section class="panel">
+                <h2>"Trainings not yet published"</h2>
+                <ul class="kept-list">{move || list.get().into_iter().map(row).collect_view()}</ul>
+            </section>
+        </Show>
+    }
+}
+
+/// What this browser keeps.
+#[component]
+fn Kept() -> impl IntoView {
+    let app = use_app();
+    let kept = RwSignal::new(Load::<Vec<CheckpointInfo>>::Waiting);
+    let used = RwSignal::new(None::<u64>);
+    let take = move |answer: Result<Event, delea_model_runtime::RuntimeError>| match answer {
+        Ok(Event::Checkpoints { kept: list }) => kept.set(Load::Ready(list)),
+        Ok(_) => kept.set(Load::Failed("the worker gave an unexpected answer".into())),
+        Err(error) => kept.set(Load::Failed(error.to_string())),
+    };
+    let measure = move || {
+        spawn_local(async move { used.set(usage().await) });
+    };
+    spawn_local(async move { take(app.pool.ask_cpu(Request::ListCheckpoints).await) });
+    measure();
+    let drop_one = move |job: String| {
+        spawn_local(async move {
+            take(app.pool.ask_cpu(Request::DropCheckpoint { job }).await);
+            measure();
+        });
+    };
+    let clear = move |_| {
+        spawn_local(async move {
+            blobs::forget_all().await;
+            measure();
+        });
+    };
+    let list = move || {
+        match kept.get() {
+        Load::Waiting => view! { <Skeleton lines=2/> }.into_any(),
+        Load::Failed(reason) => view! { <p class="muted">{format!("Checkpoints could not be listed. {}", sentence(&reason))}</p> }.into_any(),
+        Load::Ready(list) if list.is_empty() => view! { <p class="muted">"No checkpoint is kept."</p> }.into_any(),
+        Load::Ready(list) => {
+            let rows = list.into_iter().map(|checkpoint| {
+                let job = checkpoint.job.clone();
+                view! {
+                    <li class="kept" data-testid="checkpoint">
+                        <div>
+                            <strong>{format!("Step {}", format::count(u64::from(checkpoint.step)))}</strong>
+                            <span class="muted">{format!(" of {} · {}", job_words(&checkpoint.job), format::bytes(checkpoint.bytes))}</span>
+                        </div>
+                        <button class="button quiet" on:click=move |_| drop_one(job.clone())>"Delete"</button>
+                    </li>
+                }
+            });
+            view! { <ul class="kept-list">{rows.collect_view()}</ul> }.into_any()
+        }
+    }
+    };
+    view! {
+        <section class="panel">
+            <h2>"Kept in this browser"</h2>
+            <p class="muted">
+                {move || used.get().map_or_else(
+                    || "Checkpoints let a training go on where it stopped.".to_owned(),
+                    |size| format!("{} are used. Checkpoints let a training go on where it stopped.", format::bytes(size)),
+                )}
+            </p>
+            {list}
+            <button class="button quiet" on:click=clear>"Clear downloaded files"</button>
+        </section>
+    }
+}
+
+/// A job's key in words: the model's short address and the version it started from.
+fn job_words(key: &str) -> String {
+    let mut parts = key.split('-');
+    let model = parts.next().and_then(|text| text.parse::<Address>().ok());
+    let base = parts.next().and_then(|text| text.strip_prefix('v'));
+    match (model, base) {
+        (Some(model), Some(base)) => {
+            format!("a training of {} from version {base}", format::short_address(&model))
+        }
+        _ => "a training".to_owned(),
+    }
+}
+
+async fn usage() -> Option<u64> {
+    let storage = web_sys::window()?.navigator().storage();
+    let estimate = JsFuture::from(storage.estimate().ok()?).await.ok()?;
+    let estimate: web_sys::StorageEstimate = estimate.unchecked_into();
+    estimate.get_usage().map(|usage| usage as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_keys_read_as_words() {
+        let key = format!("{:#x}-v3-99", Address::repeat_byte(0x11));
+        assert_eq!(job_words(&key), "a training of 0x1111…1111 from version 3");
+        assert_eq!(job_words("x"), "a training");
+    }
+}

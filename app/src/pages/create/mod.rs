@@ -1,0 +1,127 @@
+//! The Create page: data, network, token, and the model is on the chain.
+
+mod data;
+mod network;
+mod submit;
+mod templates;
+mod token;
+
+use std::sync::Arc;
+
+use delea_model_runtime::{
+    content::Digest,
+    manifest::{DatasetReference, TrainingConfig},
+    spec::{ModelSpec, Shape, Task},
+};
+use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{app::use_app, components::states::set_title, store::preview::Preview};
+
+/// A data set that was chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Chosen {
+    /// How the manifest names it.
+    pub(super) reference: DatasetReference,
+    /// Its figures and examples.
+    pub(super) preview: Arc<Preview>,
+    /// The file, unless it is published already.
+    pub(super) file: Option<Arc<Vec<u8>>>,
+}
+
+impl Chosen {
+    /// Shape of one example.
+    pub(super) fn input(&self) -> Shape {
+        self.preview.header.input.clone()
+    }
+
+    /// What is to be predicted.
+    pub(super) fn task(&self) -> Task {
+        self.preview.header.task.clone()
+    }
+
+    /// Examples to learn from.
+    pub(super) fn train(&self) -> u32 {
+        (self.preview.examples - self.preview.held_out) as u32
+    }
+
+    /// Digest of the file.
+    pub(super) fn digest(&self) -> Digest {
+        self.reference.digest
+    }
+}
+
+/// What the visitor has decided so far. Copy.
+#[derive(Clone, Copy)]
+pub(super) struct Draft {
+    /// The data set.
+    pub(super) data: RwSignal<Option<Chosen>>,
+    /// The network and its recipe.
+    pub(super) network: RwSignal<Option<(ModelSpec, TrainingConfig)>>,
+    /// Title.
+    pub(super) name: RwSignal<String>,
+    /// Token symbol.
+    pub(super) symbol: RwSignal<String>,
+    /// One or two sentences.
+    pub(super) description: RwSignal<String>,
+    /// All tokens, as typed.
+    pub(super) supply: RwSignal<String>,
+    /// Decimal logarithm of the share of the pool that one reference training earns.
+    pub(super) speed: RwSignal<f64>,
+    /// Steps of one reference training, as typed.
+    pub(super) reference: RwSignal<String>,
+    /// Decimal logarithm of what one use weighs beside a reference training.
+    pub(super) use_weight: RwSignal<f64>,
+    /// Whether errors of untouched fields are shown: after the first try.
+    pub(super) tried: RwSignal<bool>,
+}
+
+impl Draft {
+    fn new() -> Self {
+        Self {
+            data: RwSignal::new(None),
+            network: RwSignal::new(None),
+            name: RwSignal::new(String::new()),
+            symbol: RwSignal::new(String::new()),
+            description: RwSignal::new(String::new()),
+            supply: RwSignal::new("1000000".to_owned()),
+            // One per cent a training; a hundredth of a training's weight a use.
+            speed: RwSignal::new(-2.0),
+            reference: RwSignal::new(String::new()),
+            use_weight: RwSignal::new(-2.0),
+            tried: RwSignal::new(false),
+        }
+    }
+}
+
+/// The page.
+#[component]
+pub(crate) fn Create() -> impl IntoView {
+    let app = use_app();
+    set_title("Create a model");
+    spawn_local(app.load_models());
+    let draft = Draft::new();
+    let has_data = Memo::new(move |_| draft.data.with(|d| d.as_ref().map(Chosen::digest)));
+    view! {
+        <header class="page-head">
+            <h1>"Create a model"</h1>
+            <p class="lead">"Bring examples, choose a network, and let anyone train it. You keep 5 % of its tokens; the rest is for those who train it."</p>
+        </header>
+        <section class="panel step" aria-labelledby="step-data">
+            <h2 id="step-data"><span class="step-number">"1"</span>"Data"</h2>
+            <data::DataStep draft/>
+        </section>
+        <section class="panel step" aria-labelledby="step-network">
+            <h2 id="step-network"><span class="step-number">"2"</span>"Network"</h2>
+            {move || match has_data.get() {
+                Some(_) => view! { <network::NetworkStep draft/> }.into_any(),
+                None => view! { <p class="muted">"Choose data first; the networks that fit it appear here."</p> }.into_any(),
+            }}
+        </section>
+        <section class="panel step" aria-labelledby="step-token">
+            <h2 id="step-token"><span class="step-number">"3"</span>"Name and token"</h2>
+            <token::TokenStep draft/>
+        </section>
+        <submit::SubmitStep draft/>
+    }
+}

@@ -1,0 +1,168 @@
+//! The last step: first parameters, uploads, the transaction.
+
+use alloy_primitives::Address;
+use delea_model_runtime::{
+    manifest::{FORMAT, Manifest, TrainingConfig},
+    message::{Event, Request},
+    spec::ModelSpec,
+};
+use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use wasm_bindgen_futures::spawn_local;
+
+use super::{Chosen, Draft, token::TokenTerms};
+use crate::{
+    app::{App, use_app},
+    browser,
+    chain::{
+        contracts::{self, Creation},
+        transaction::{self, TxError},
+    },
+    components::icons,
+    jobs::trainer::sentence,
+    store::blobs,
+};
+
+/// What is done one after the other.
+const STAGES: [&str; 4] = [
+    "Make the first parameters",
+    "Upload the data",
+    "Upload the description and the parameters",
+    "Put the model on the chain",
+];
+
+/// The button, and how far it is.
+#[component]
+pub(super) fn SubmitStep(
+    /// What was decided.
+    draft: Draft,
+) -> impl IntoView {
+    let app = use_app();
+    let navigate = use_navigate();
+    let stage = RwSignal::new(None::<usize>);
+    let problem = RwSignal::new(None::<String>);
+    let ready = Memo::new(move |_| Some((draft.data.get()?, draft.network.get()?, draft.terms()?)));
+    let missing = move || {
+        let mut list = Vec::new();
+        if draft.data.with(Option::is_none) {
+            list.push("data");
+        }
+        if draft.network.with(Option::is_none) {
+            list.push("a network");
+        }
+        if draft.terms().is_none() {
+            list.push("name and token");
+        }
+        list.join(", ")
+    };
+    let create = move |_| {
+        draft.tried.set(true);
+        problem.set(None);
+        let Some((data, (spec, config), terms)) = ready.get_untracked() else {
+            problem.set(Some(format!("Still missing: {}.", untrack(missing))));
+            return;
+        };
+        let navigate = navigate.clone();
+        stage.set(Some(0));
+        spawn_local(async move {
+            match make(app, stage, data, spec, config, terms).await {
+                Ok(model) => navigate(&format!("/model/{model}/train"), NavigateOptions::default()),
+                Err(error) => problem.set(error),
+            }
+            stage.try_set(None);
+        });
+    };
+    let stages = move || {
+        let now = stage.get()?;
+        let items = STAGES.iter().enumerate().map(|(i, name)| {
+            let (icon, class) = match i.cmp(&now) {
+                std::cmp::Ordering::Less => (icons::check().into_any(), "done"),
+                std::cmp::Ordering::Equal => (icons::spinner().into_any(), "now"),
+                std::cmp::Ordering::Greater => {
+                    (view! { <span class="dot"></span> }.into_any(), "later")
+                }
+            };
+            view! { <li class=class>{icon}<span>{*name}</span></li> }
+        });
+        Some(view! { <ol class="stages" role="status">{items.collect_view()}</ol> })
+    };
+    view! {
+        <div class="submit">
+            <button
+                class="button primary huge"
+                data-testid="create-submit"
+                disabled=move || stage.with(Option::is_some)
+                on:click=create
+            >
+                {move || if stage.with(Option::is_some) { "Creating…" } else { "Create the model" }}
+            </button>
+            {stages}
+            {move || problem.get().map(|problem| view! {
+                <p class="callout bad" role="alert" data-testid="create-error">{icons::alert()} <span>{problem}</span></p>
+            })}
+        </div>
+    }
+}
+
+/// Makes, uploads and creates; the model's address. Errors are sentences, none if the visitor was
+/// told already. What was uploaded stays, so a second try only does what is left.
+async fn make(
+    app: App,
+    stage: RwSignal<Option<usize>>,
+    data: Chosen,
+    spec: ModelSpec,
+    config: TrainingConfig,
+    terms: TokenTerms,
+) -> Result<Address, Option<String>> {
+    let settings = app.config();
+    let say = |error: String| Some(sentence(&error));
+    let seed = browser::seed();
+    let request = Request::Initialize { spec: spec.clone(), seed };
+    let answer = app.pool.ask_cpu(request).await.map_err(|e| say(e.to_string()))?;
+    let Event::Parameters { digest: genesis, parameters } = answer else {
+        return Err(say("the worker gave an unexpected answer".to_owned()));
+    };
+    stage.try_set(Some(1));
+    if let Some(file) = &data.file {
+        blobs::put(&settings, file, "the data set").await.map_err(|e| say(e.to_string()))?;
+    }
+    stage.try_set(Some(2));
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        name: terms.name.clone(),
+        description: terms.description,
+        spec,
+        dataset: data.reference,
+        training: config,
+    };
+    let manifest = blobs::put(&settings, &manifest.to_bytes(), "the description")
+        .await
+        .map_err(|e| say(e.to_string()))?;
+    let stored = blobs::put(&settings, &parameters, "the parameter file")
+        .await
+        .map_err(|e| say(e.to_string()))?;
+    if stored != genesis {
+        return Err(say("the worker misnamed its parameters".to_owned()));
+    }
+    stage.try_set(Some(3));
+    let creation = Creation {
+        name: terms.name,
+        symbol: terms.symbol,
+        supply: terms.supply,
+        alpha: terms.alpha,
+        reference_steps: terms.reference_steps,
+        inference_unit: terms.inference_unit,
+        manifest,
+        genesis,
+    };
+    let call = contracts::create_call(&creation);
+    let receipt =
+        transaction::send(app, "Creating", settings.factory, call).await.map_err(|error| {
+            match error {
+                TxError::NotConnected => None,
+                error => say(error.to_string()),
+            }
+        })?;
+    contracts::created_model(&receipt)
+        .ok_or_else(|| say("the chain did not create a model".to_owned()))
+}

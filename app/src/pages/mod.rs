@@ -1,0 +1,7 @@
+//! One module a page.
+
+pub(crate) mod account;
+pub(crate) mod create;
+pub(crate) mod explore;
+pub(crate) mod model;
+pub(crate) mod not_found;

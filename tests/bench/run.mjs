@@ -1,0 +1,14 @@
+// `./delea bench`: speed and size, each against a peer or a limit, in one run.
+import os from "node:os";
+import { cpu, gpu } from "./speed.mjs";
+import { gas, page, size } from "./site.mjs";
+
+const all = { cpu, gpu, size, page, gas };
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in all));
+if (unknown.length) {
+  console.error(`delea: bench takes ${Object.keys(all).join(", ")}, not "${unknown[0]}"`);
+  process.exit(1);
+}
+console.log(`Measured on ${os.cpus()[0].model}, ${os.cpus().length} cores, ${os.type()} ${os.arch()}, Node ${process.version}`);
+for (const name of wanted.length ? wanted : Object.keys(all)) await all[name]();

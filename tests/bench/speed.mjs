@@ -1,0 +1,126 @@
+// Steps a second of one training, against peers in the same browser in the same run.
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--enable-unsafe-webgpu",
+];
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
+const ROUNDS = 3;
+
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+
+export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+async function open() {
+  const root = path.resolve(".");
+  const server = createServer(async (request, response) => {
+    const name = new URL(request.url, "http://x").pathname;
+    const file = path.join(root, name.startsWith("/workers/") ? `dist${name}` : name);
+    const bytes = await readFile(file).catch(() => null);
+    response.writeHead(bytes ? 200 : 404, { "content-type": TYPES[path.extname(file)] ?? "application/octet-stream" }).end(bytes);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const browser = await launch();
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => console.error(error.message));
+  await page.goto(`http://127.0.0.1:${server.address().port}/tests/bench/page.html`);
+  await page.waitForFunction(() => globalThis.bench);
+  return { page, close: () => Promise.all([browser.close(), server.close()]) };
+}
+
+const MLP = {
+  input: { type: "features", size: 784 }, width: 784, classes: 10, batch: 64,
+  layers: [{ type: "dense", units: 256 }, { type: "activation", function: "relu" }, { type: "dense", units: 10 }],
+};
+const CNN = {
+  input: { type: "image", channels: 1, height: 28, width: 28 }, width: 784, classes: 10, batch: 64,
+  layers: [
+    { type: "conv2d", channels: 16, kernel: 3, padding: "same" }, { type: "activation", function: "relu" },
+    { type: "conv2d", channels: 32, kernel: 3, stride: 2, padding: "same" }, { type: "activation", function: "relu" },
+    { type: "flatten" }, { type: "dense", units: 128 }, { type: "activation", function: "relu" }, { type: "dense", units: 10 },
+  ],
+};
+
+// Milliseconds a step, median of the rounds. Every round runs each contender once, so that a slow
+// moment of the machine meets all of them.
+async function compare(title, contenders) {
+  console.log(`\n${title}`);
+  const times = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
+  const notes = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of Object.entries(contenders)) {
+      if (notes[name]) continue;
+      try {
+        times[name].push(await run());
+      } catch (error) {
+        notes[name] = error.message.split("\n")[0].slice(0, 140);
+      }
+    }
+  }
+  const [own] = Object.keys(contenders);
+  const base = median(times[own]);
+  for (const name of Object.keys(contenders)) {
+    if (notes[name]) console.log(`  ${name.padEnd(24)} could not run: ${notes[name]}`);
+    else console.log(`  ${name.padEnd(24)} ${median(times[name]).toFixed(2).padStart(9)} ms/step   ${(median(times[name]) / base).toFixed(2)} × Delea`);
+  }
+}
+
+const own = (page, url, model, steps) => () =>
+  page.evaluate(
+    async ([url, model, steps]) => {
+      const runner = await bench.delea({ url, ...model });
+      const { ms, steps: done } = await runner.train(steps);
+      runner.close();
+      return ms / done;
+    },
+    [url, model, steps],
+  );
+
+const peer = (page, name, device, steps) => () =>
+  page.evaluate(
+    async ([name, device, steps]) => {
+      const run = await bench[name]({ sizes: [784, 256, 10], batch: 64, device });
+      await run(Math.min(steps, 16));
+      const start = performance.now();
+      await run(steps);
+      return (performance.now() - start) / steps;
+    },
+    [name, device, steps],
+  );
+
+export async function cpu() {
+  const { page, close } = await open();
+  const url = "/workers/cpu-worker.js";
+  await compare("CPU, MLP 784-256-10, batch 64, Adam", {
+    "Delea (wasm)": own(page, url, MLP, 600),
+    "jax-js (wasm)": peer(page, "jaxMlp", "wasm", 200),
+    "TensorFlow.js (wasm)": peer(page, "tfMlp", "wasm", 100),
+  });
+  await compare("CPU, CNN 28×28 (conv 16, conv 32 stride 2, dense 128), batch 64, Adam (TensorFlow.js wasm has no Conv2DBackpropFilter)", {
+    "Delea (wasm)": own(page, url, CNN, 60),
+  });
+  await close();
+}
+
+export async function gpu() {
+  const { page, close } = await open();
+  const url = "/workers/gpu-worker.js";
+  const adapter = await page.evaluate(async () => {
+    const adapter = await navigator.gpu?.requestAdapter();
+    return adapter ? `${adapter.info.vendor} ${adapter.info.architecture}${adapter.info.isFallbackAdapter ? ", software" : ""}` : null;
+  });
+  if (!adapter) {
+    console.log("\nWebGPU: this browser has no adapter, nothing measured");
+    return close();
+  }
+  await compare(`WebGPU (${adapter}), MLP 784-256-10, batch 64, Adam`, {
+    "Delea (webgpu)": own(page, url, MLP, 48),
+    "jax-js (webgpu)": peer(page, "jaxMlp", "webgpu", 48),
+    "TensorFlow.js (webgpu)": peer(page, "tfMlp", "webgpu", 32),
+  });
+  await close();
+}

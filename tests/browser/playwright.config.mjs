@@ -1,0 +1,28 @@
+import path from "node:path";
+import { defineConfig } from "@playwright/test";
+
+const artefacts = path.resolve(import.meta.dirname, "../artefacts");
+
+// One test at a time: each trains a network, and two cores are assumed.
+export default defineConfig({
+  testDir: import.meta.dirname,
+  testMatch: "*.spec.mjs",
+  outputDir: path.join(artefacts, "runs"),
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  forbidOnly: Boolean(process.env.CI),
+  reporter: [["list"], ["html", { outputFolder: path.join(artefacts, "report"), open: "never" }]],
+  use: {
+    viewport: { width: 1280, height: 800 },
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--enable-unsafe-webgpu",
+      ],
+    },
+  },
+});

@@ -1,0 +1,84 @@
+// What can happen with a wallet: a refusal, another chain, another account, a revert, two wallets.
+import { ALICE, BOB } from "./wallet.mjs";
+import { RDNS, addWallet, connect, expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
+
+const wallet = (page, run, value) =>
+  page.evaluate(([rdns, run, value]) => new Function("wallet", "value", run)(window.testWallets[rdns], value), [RDNS, run, value]);
+
+async function train(page, world) {
+  await openModel(page, world);
+  await start(page, { device: "cpu", steps: 60 });
+  await finished(page);
+}
+
+test("a rejected transaction is calm, and nothing is lost", async ({ page, world }) => {
+  await addWallet(page, world);
+  await train(page, world);
+  await connect(page);
+  await wallet(page, "wallet.state.reject = ['eth_sendTransaction']");
+  await page.getByTestId("publish-training").click();
+  await expect(page.getByTestId("publish-error").or(page.getByTestId("toast")).first()).toContainText(/reject|declin|cancel/i);
+  await picture(page, "rejected");
+  await page.reload();
+  await page.getByTestId("publish-training").waitFor();
+  await wallet(page, "wallet.state.reject = []");
+  await page.getByTestId("publish-training").click();
+  await page.getByTestId("reward-received").waitFor();
+});
+
+test("a reverted transaction shows the contract's own reason in words", async ({ page, world }) => {
+  await addWallet(page, world);
+  await train(page, world);
+  await connect(page);
+  // Someone else's training lands first: the base is stale, and the contract says so.
+  const { encodeFunctionData } = await import("viem");
+  const { readFile } = await import("node:fs/promises");
+  const { rpc } = await import("../../local/chain.mjs");
+  const { abi } = JSON.parse(await readFile("solidity/out/Model.sol/Model.json"));
+  const head = Number(await rpc(world.rpcUrl, "eth_call", [{ to: world.sample, data: encodeFunctionData({ abi, functionName: "head" }) }, "latest"]));
+  const one = "0x" + "11".repeat(32);
+  const args = [{ base: head, steps: 100, parametersHash: one, checkpointRoot: one, accuracyPpm: 1, minReward: 0n, deadline: 2n ** 40n }];
+  const data = encodeFunctionData({ abi, functionName: "train", args });
+  await rpc(world.rpcUrl, "eth_sendTransaction", [{ from: BOB, to: world.sample, data }]);
+  await page.getByTestId("publish-training").click();
+  await expect(page.getByTestId("publish-error").or(page.getByTestId("stale-base")).first()).toContainText(/version/i);
+  await picture(page, "stale-base");
+  await expect(page.getByTestId("download-parameters")).toBeVisible();
+});
+
+test("a wallet on another chain is offered the switch, and an unknown chain is added", async ({ page, world }) => {
+  await addWallet(page, world, { chainId: 1 });
+  await page.goto(world.url);
+  await connect(page);
+  const banner = page.locator('[data-testid="banner"][data-kind="wrong-chain"]');
+  await expect(banner).toBeVisible();
+  await picture(page, "wrong-chain");
+  await page.getByTestId("switch-chain").click();
+  await expect(banner).toBeHidden();
+  const requests = await wallet(page, "return wallet.state.requests");
+  expect(requests).toContain("wallet_addEthereumChain");
+});
+
+test("another account chosen in the wallet is followed, also while it trains", async ({ page, world }) => {
+  await addWallet(page, world, { accounts: [ALICE] });
+  await openModel(page, world);
+  await connect(page);
+  await expect(page.getByTestId("wallet-chip")).toContainText(ALICE.slice(2, 6), { ignoreCase: true });
+  await start(page, { device: "cpu", steps: 600 });
+  await wallet(page, "wallet.setAccounts([value])", BOB);
+  await expect(page.getByTestId("wallet-chip")).toContainText(BOB.slice(2, 6), { ignoreCase: true });
+  await finished(page);
+  await wallet(page, "wallet.setAccounts([])");
+  await expect(page.getByTestId("connect-wallet")).toBeVisible();
+});
+
+test("among several wallets the visitor chooses", async ({ page, world }) => {
+  await addWallet(page, world);
+  await addWallet(page, world, { rdns: "org.other", name: "Other wallet", accounts: [BOB] });
+  await page.goto(world.url);
+  await page.getByTestId("connect-wallet").click();
+  await expect(page.getByTestId(`wallet-option-${RDNS}`)).toBeVisible();
+  await picture(page, "wallets");
+  await page.getByTestId("wallet-option-org.other").click();
+  await expect(page.getByTestId("wallet-chip")).toContainText(BOB.slice(2, 6), { ignoreCase: true });
+});

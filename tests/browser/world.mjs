@@ -1,0 +1,59 @@
+// A whole Delea for a test: a real chain with the real contracts, the content store and the page,
+// each on its own port, in a folder that is deleted afterwards.
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { startChain } from "../../local/chain.mjs";
+import { ContentStore } from "../../local/content.mjs";
+import { deploy } from "../../local/deploy.mjs";
+import { serve } from "../../local/server.mjs";
+
+const freePort = () =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+
+export class World {
+  static async start() {
+    const world = new World();
+    world.folder = await mkdtemp(path.join(os.tmpdir(), "delea-test-"));
+    world.chainPort = await freePort();
+    world.port = await freePort();
+    world.url = `http://127.0.0.1:${world.port}`;
+    world.rpcUrl = `http://127.0.0.1:${world.chainPort}`;
+    world.content = await ContentStore.open(path.join(world.folder, "blobs"));
+    await world.startChain();
+    world.config = {
+      chainId: 31337, chainName: "Delea local", rpcUrl: world.rpcUrl, factory: world.factory, fromBlock: world.fromBlock,
+      contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: true,
+      workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js" },
+    };
+    world.server = await serve({ root: path.resolve("dist"), port: world.port, config: world.config, content: world.content });
+    return world;
+  }
+
+  // Starts a chain and deploys on it; `name` tells one chain's state from the next one's.
+  async startChain(name = "first") {
+    this.chain = await startChain({ port: this.chainPort, stateFile: path.join(this.folder, `${name}.json`) });
+    const record = await deploy({
+      rpcUrl: this.rpcUrl, local: true, content: this.content, say: () => {}, workers: "dist/workers",
+      file: path.join(this.folder, `deployment-${name}.json`),
+    });
+    Object.assign(this, { factory: record.factory, fromBlock: record.fromBlock, sample: record.sample });
+  }
+
+  async stopChain() {
+    await this.chain.stop();
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    this.server.close();
+    await this.chain.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     app::App,
-    chain::health,
+    chain::health::{self, Health},
     components::{
         banner::Banners,
         header::Header,
@@ -88,11 +88,14 @@ fn Running(
     let app = App::new(config.clone());
     provide_context(app);
     app.wallets.start(&config);
-    spawn_local(async move {
-        // Whether the chain began anew must be known before an old training goes on.
-        health::check(app).await;
-        app.trainer.restore();
-        health::watch(app);
+    health::watch(app);
+    // Whether the chain began anew must be known before an old training goes on.
+    let restored = StoredValue::new(false);
+    Effect::new(move |_| {
+        if app.health.get() == Health::Up && !restored.get_value() {
+            restored.set_value(true);
+            app.trainer.restore();
+        }
     });
     view! {
         <Router>

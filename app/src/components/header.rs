@@ -42,7 +42,7 @@ fn TrainingChip() -> impl IntoView {
         })
     });
     let phase = Memo::new(move |_| state.with(|s| s.phase));
-    let job = Memo::new(move |_| state.with(|s| s.job.clone()));
+    let job = Memo::new(move |_| state.with(|s| s.job.clone().filter(|_| !s.published)));
     let words = move || match phase.get() {
         Phase::Starting => "starting".to_owned(),
         Phase::Paused => format!("paused at {} %", percent.get()),

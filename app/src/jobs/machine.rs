@@ -142,6 +142,8 @@ pub(crate) struct State {
     pub(crate) error: Option<String>,
     /// What waits to be published.
     pub(crate) finished: Option<Finished>,
+    /// Whether it was published since.
+    pub(crate) published: bool,
 }
 
 impl State {
@@ -157,6 +159,10 @@ impl State {
                 self.phase = Phase::Training;
                 self.step = progress.step;
                 self.speed = progress.steps_per_second;
+                // After a device was lost the job goes back to its checkpoint: what came later is
+                // drawn anew.
+                self.losses.retain(|(step, _)| *step <= progress.step);
+                self.evaluations.retain(|evaluation| evaluation.step <= progress.step);
                 for (step, loss) in &progress.losses {
                     self.push_loss(*step, *loss);
                 }
@@ -190,8 +196,7 @@ impl State {
     }
 
     fn push_loss(&mut self, step: u32, loss: f32) {
-        // After a device was lost the job goes back to its checkpoint: what came later is drawn anew.
-        self.losses.retain(|(s, _)| *s < step);
+        self.losses.retain(|(before, _)| *before < step);
         if loss.is_finite() {
             self.losses.push((step, loss));
         }
@@ -205,8 +210,12 @@ impl State {
     }
 
     fn push_evaluation(&mut self, evaluation: Evaluation) {
-        self.evaluations.retain(|e| e.step < evaluation.step);
-        self.evaluations.push(evaluation);
+        // A resumed job reports its base again, which may already be on the curve.
+        let place = self.evaluations.partition_point(|e| e.step < evaluation.step);
+        match self.evaluations.get_mut(place) {
+            Some(known) if known.step == evaluation.step => *known = evaluation,
+            _ => self.evaluations.insert(place, evaluation),
+        }
     }
 }
 
@@ -301,6 +310,19 @@ mod tests {
         state.apply(&progress(30, &[(10, 3.0), (20, 2.0), (30, 1.0)]));
         state.apply(&progress(20, &[(20, 2.1)]));
         assert_eq!(state.losses, [(10, 3.0), (20, 2.1)]);
+    }
+
+    #[test]
+    fn a_resumed_job_keeps_its_measured_points() {
+        let mut state = State::begin(job());
+        let at = |step| Evaluation { step, loss: 1.0, accuracy_ppm: step, examples: 9 };
+        let event = |step, evaluations| {
+            Event::Progress(Progress { step, steps: 100, evaluations, ..Progress::default() })
+        };
+        state.apply(&event(40, vec![at(0), at(20), at(40)]));
+        state.apply(&event(30, vec![at(0)]));
+        let steps: Vec<u32> = state.evaluations.iter().map(|e| e.step).collect();
+        assert_eq!(steps, [0, 20]);
     }
 
     #[test]

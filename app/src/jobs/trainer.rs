@@ -330,7 +330,8 @@ impl Trainer {
             if self.run.get_value() != run {
                 break End::Cancelled;
             }
-            began |= matches!(event, Event::Progress(_) | Event::Checkpointed { .. });
+            // The first progress only says where the job stands; losses are steps that were done.
+            began |= matches!(&event, Event::Progress(progress) if !progress.losses.is_empty());
             self.state.update(|state| state.apply(&event));
             match event {
                 Event::Trained(result) => break End::Trained(result),

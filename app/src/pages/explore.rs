@@ -92,7 +92,8 @@ pub(crate) fn Explore() -> impl IntoView {
                 <A href="/create" attr:class="button">"Create your own"</A>
             </div>
             {move || {
-                kind.track();
+                // Read, not only tracked: a memo that was never read follows nothing.
+                let _ = kind.get();
                 untrack(cards)
             }}
         </section>

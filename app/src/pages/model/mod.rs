@@ -108,7 +108,8 @@ fn Loaded(
         })
     });
     move || {
-        first.track();
+        // Read, not only tracked: a memo that was never read follows nothing.
+        let _ = first.get();
         match detail.get_untracked() {
             Load::Waiting => view! { <Skeleton lines=6/> }.into_any(),
             Load::Failed(reason) => view! {

@@ -264,6 +264,7 @@ async fn submit(
     let job = contracts::Job::of(&receipt)
         .ok_or_else(|| say("the chain settled something else than a training".into()))?;
     keep::drop_finished(&finished.job.key);
+    app.trainer.state.update(|state| state.published = true);
     let key = finished.job.key.clone();
     spawn_local(async move {
         // What is published needs no checkpoint.

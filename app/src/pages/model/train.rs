@@ -42,6 +42,10 @@ pub(super) fn Train(
 ) -> impl IntoView {
     let app = use_app();
     let state = app.trainer.state;
+    // Its reward was seen when the tab was left; coming back is for the next one.
+    if state.with_untracked(|s| s.published) {
+        app.trainer.dismiss();
+    }
     // A training that was finished on an earlier visit waits here to be published.
     if state.with_untracked(|s| s.phase == Phase::Idle)
         && let Some(finished) = keep::finished_for(model.address)

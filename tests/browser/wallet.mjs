@@ -5,7 +5,9 @@
 export function installWallet({ rpcUrl, name, rdns, accounts, chainId }) {
   const listeners = {};
   const emit = (event, value) => (listeners[event] ?? []).forEach((listener) => listener(value));
-  const state = { accounts, chainId, connected: false, reject: [], known: [chainId], requests: [] };
+  // A wallet remembers the pages it was connected to.
+  const remembered = `test-wallet-${rdns}`;
+  const state = { accounts, chainId, reject: [], known: [chainId], requests: [] };
   const call = async (method, params) => {
     const response = await fetch(rpcUrl, {
       method: "POST",
@@ -27,10 +29,10 @@ export function installWallet({ rpcUrl, name, rdns, accounts, chainId }) {
       if (state.reject.includes(method)) throw Object.assign(new Error("User rejected the request."), { code: 4001 });
       switch (method) {
         case "eth_requestAccounts":
-          state.connected = true;
+          sessionStorage.setItem(remembered, "yes");
           return state.accounts;
         case "eth_accounts":
-          return state.connected ? state.accounts : [];
+          return sessionStorage.getItem(remembered) ? state.accounts : [];
         case "eth_chainId":
           return "0x" + state.chainId.toString(16);
         case "wallet_switchEthereumChain": {

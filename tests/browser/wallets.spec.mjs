@@ -1,4 +1,8 @@
 // What can happen with a wallet: a refusal, another chain, another account, a revert, two wallets.
+import { readFile } from "node:fs/promises";
+import { encodeFunctionData } from "viem";
+import { rpc } from "../../local/chain.mjs";
+import { World } from "./world.mjs";
 import { ALICE, BOB } from "./wallet.mjs";
 import { RDNS, addWallet, connect, expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
 
@@ -26,14 +30,13 @@ test("a rejected transaction is calm, and nothing is lost", async ({ page, world
   await page.getByTestId("reward-received").waitFor();
 });
 
-test("a reverted transaction shows the contract's own reason in words", async ({ page, world }) => {
+test("a reverted transaction shows the contract's own reason in words", async ({ page }) => {
+  // A chain of its own: what lands first here names parameters that nobody has.
+  const world = await World.start();
   await addWallet(page, world);
   await train(page, world);
   await connect(page);
   // Someone else's training lands first: the base is stale, and the contract says so.
-  const { encodeFunctionData } = await import("viem");
-  const { readFile } = await import("node:fs/promises");
-  const { rpc } = await import("../../local/chain.mjs");
   const { abi } = JSON.parse(await readFile("solidity/out/Model.sol/Model.json"));
   const head = Number(await rpc(world.rpcUrl, "eth_call", [{ to: world.sample, data: encodeFunctionData({ abi, functionName: "head" }) }, "latest"]));
   const one = "0x" + "11".repeat(32);
@@ -44,6 +47,7 @@ test("a reverted transaction shows the contract's own reason in words", async ({
   await expect(page.getByTestId("publish-error").or(page.getByTestId("stale-base")).first()).toContainText(/version/i);
   await picture(page, "stale-base");
   await expect(page.getByTestId("download-parameters")).toBeVisible();
+  await world.stop();
 });
 
 test("a wallet on another chain is offered the switch, and an unknown chain is added", async ({ page, world }) => {

@@ -30,11 +30,9 @@ check_format() {
 }
 
 check_lint() {
-  export RUSTFLAGS=
   cargo clippy --locked -p delea-app -p delea-contracts-abi --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu,import --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu --bin gpu-worker -- -D warnings
-  unset RUSTFLAGS
 }
 
 check_rust() {

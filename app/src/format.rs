@@ -18,7 +18,7 @@ pub(crate) fn tokens(amount: U256) -> String {
     }
     // Small amounts keep their leading digits, large ones their whole part.
     let keep = if whole != "0" {
-        SHOWN.saturating_sub(whole.len().saturating_sub(2))
+        (SHOWN + 1).saturating_sub(whole.len()).max(2)
     } else {
         let zeros = fraction.bytes().take_while(|b| *b == b'0').count();
         (zeros + 3).clamp(SHOWN, DECIMALS)
@@ -27,6 +27,17 @@ pub(crate) fn tokens(amount: U256) -> String {
     match fraction.is_empty() {
         true => group(whole),
         false => format!("{}.{fraction}", group(whole)),
+    }
+}
+
+/// A token amount where room is short: whole tokens from a hundred on.
+pub(crate) fn tokens_short(amount: U256) -> String {
+    let text = tokens(amount);
+    match text.split_once('.') {
+        Some((whole, rest)) if whole.len() >= 3 && rest.bytes().all(|b| b.is_ascii_digit()) => {
+            whole.to_owned()
+        }
+        _ => text,
     }
 }
 
@@ -180,6 +191,13 @@ mod tests {
         ] {
             assert_eq!(tokens(wei(amount)), shown, "{amount}");
         }
+    }
+
+    #[test]
+    fn short_amounts_drop_what_does_not_matter() {
+        assert_eq!(tokens_short(wei("9452650000000000000000")), "9,452");
+        assert_eq!(tokens_short(wei("949900000000000000")), "0.9499");
+        assert_eq!(tokens_short(wei("12345678900000000000000000")), "12.34M");
     }
 
     #[test]

@@ -2,11 +2,59 @@
 
 /// Ink below this share of full counts as paper when the drawing's bounds are sought.
 const PAPER: f32 = 0.12;
+/// Share of the usual ink below which a drawing is thickened.
+const THIN: f32 = 0.8;
+/// Most times that a drawing is thickened; each adds a fiftieth of its side all round.
+const THICKENINGS: u32 = 3;
+
 /// Sides from which a model expects a margin around the drawing, as MNIST has: its digits fill
 /// 20 of 28 pixels (LeCun et al. 1998). Smaller pictures, as the 8×8 digits of UCI, have none.
 const MARGIN_FROM: usize = 16;
 /// MNIST's margin as a share of the side.
 const MARGIN: f32 = 4.0 / 28.0;
+
+/// How large and how bold the examples of a data set are, so that a drawing can be made alike: the
+/// 8×8 digits of UCI fill six columns and eight rows, those of MNIST 20 pixels of 28.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Frame {
+    height: f32,
+    width: f32,
+    ink: f32,
+}
+
+impl Frame {
+    /// The frame of some one-channel examples; nothing if they show nothing.
+    pub(crate) fn of<'a>(
+        examples: impl Iterator<Item = &'a [f32]>,
+        height: usize,
+        width: usize,
+    ) -> Option<Self> {
+        let (mut heights, mut widths, mut inks) = (Vec::new(), Vec::new(), Vec::new());
+        for values in examples.filter(|values| values.len() == height * width) {
+            let ink = Ink { width, height, values: values.to_vec() };
+            if let Some((left, top, right, bottom)) = ink.bounds() {
+                heights.push((bottom - top) as f32);
+                widths.push((right - left) as f32);
+                inks.push(values.iter().sum::<f32>());
+            }
+        }
+        // The widest few are outliers; a drawing should be as large as most.
+        let rank = |mut list: Vec<f32>, percent: usize| {
+            list.sort_by(f32::total_cmp);
+            list.get(list.len() * percent / 100).copied()
+        };
+        Some(Self { height: rank(heights, 80)?, width: rank(widths, 80)?, ink: rank(inks, 50)? })
+    }
+
+    /// What is usual for pictures of a size.
+    fn usual(height: usize, width: usize) -> Self {
+        let inner = |side: usize| {
+            let margin = if side >= MARGIN_FROM { MARGIN } else { 0.0 };
+            side as f32 * (1.0 - 2.0 * margin)
+        };
+        Self { height: inner(height), width: inner(width), ink: 0.0 }
+    }
+}
 
 /// Ink on paper, 0 to 1, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,14 +98,41 @@ impl Ink {
         self.values.iter().all(|v| *v < PAPER)
     }
 
-    /// The drawing alone, scaled into `height` × `width` with its shape kept, its centre of mass in
-    /// the middle as far as it fits.
-    pub(crate) fn fit(&self, height: usize, width: usize) -> Vec<f32> {
+    /// The drawing alone, scaled into `height` × `width` as large and bold as `frame` says, its
+    /// shape kept, its centre of mass in the middle as far as it fits.
+    pub(crate) fn fit(&self, height: usize, width: usize, frame: Option<Frame>) -> Vec<f32> {
+        let frame = frame.unwrap_or_else(|| Frame::usual(height, width));
+        let mut out = self.scale(height, width, frame);
+        let mut bold = self.clone();
+        for _ in 0..THICKENINGS {
+            if self.is_blank() || out.iter().sum::<f32>() >= frame.ink * THIN {
+                break;
+            }
+            bold = bold.thicken((self.width.max(self.height) / 50).max(1));
+            out = bold.scale(height, width, frame);
+        }
+        out
+    }
+
+    /// The ink spread by `radius` pixels: each becomes the darkest of its surroundings.
+    fn thicken(&self, radius: usize) -> Self {
+        let (width, height) = (self.width, self.height);
+        let spread = |values: &[f32], at: usize, length: usize, start: usize, stride: usize| {
+            let (from, to) = (at.saturating_sub(radius), (at + radius).min(length - 1));
+            (from..=to).map(|i| values[start + i * stride]).fold(0.0, f32::max)
+        };
+        let rows: Vec<f32> = (0..width * height)
+            .map(|i| spread(&self.values, i % width, width, i / width * width, 1))
+            .collect();
+        let values =
+            (0..width * height).map(|i| spread(&rows, i / width, height, i % width, width));
+        Self { width, height, values: values.collect() }
+    }
+
+    fn scale(&self, height: usize, width: usize, frame: Frame) -> Vec<f32> {
         let mut out = vec![0.0; height * width];
         let Some((left, top, right, bottom)) = self.bounds() else { return out };
-        let margin = |side: usize| if side >= MARGIN_FROM { side as f32 * MARGIN } else { 0.0 };
-        let (inner_h, inner_w) =
-            (height as f32 - 2.0 * margin(height), width as f32 - 2.0 * margin(width));
+        let (inner_h, inner_w) = (frame.height, frame.width);
         let (ink_w, ink_h) = ((right - left) as f32, (bottom - top) as f32);
         // Source pixels for one target pixel.
         let scale = (ink_h / inner_h).max(ink_w / inner_w);
@@ -200,7 +275,7 @@ mod tests {
     fn nothing_drawn_is_blank_paper() {
         let blank = ink(10, 10, |_, _| false);
         assert!(blank.is_blank());
-        assert!(blank.fit(8, 8).iter().all(|v| *v == 0.0));
+        assert!(blank.fit(8, 8, None).iter().all(|v| *v == 0.0));
     }
 
     #[test]
@@ -209,14 +284,14 @@ mod tests {
             let square = ink(100, 100, |x, y| {
                 (offset..offset + 40).contains(&x) && (offset..offset + 40).contains(&y)
             });
-            assert!(square.fit(8, 8).iter().all(|v| (*v - 1.0).abs() < 1e-4), "{offset}");
+            assert!(square.fit(8, 8, None).iter().all(|v| (*v - 1.0).abs() < 1e-4), "{offset}");
         }
     }
 
     #[test]
     fn a_tall_stroke_keeps_its_shape_and_stands_in_the_middle() {
         let stroke = ink(100, 100, |x, y| (10..20).contains(&x) && (10..90).contains(&y));
-        let out = stroke.fit(8, 8);
+        let out = stroke.fit(8, 8, None);
         for y in 0..8 {
             let row = &out[y * 8..y * 8 + 8];
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-3, "{row:?}");
@@ -227,10 +302,22 @@ mod tests {
     #[test]
     fn a_large_picture_gets_the_margin_of_mnist() {
         let square = ink(50, 50, |_, _| true);
-        let out = square.fit(28, 28);
+        let out = square.fit(28, 28, None);
         assert!(out[..4 * 28].iter().all(|v| *v == 0.0));
         assert!((out[14 * 28 + 14] - 1.0).abs() < 1e-5);
         assert_eq!(out.iter().filter(|v| **v > 0.5).count(), 20 * 20);
+    }
+
+    #[test]
+    fn a_drawing_becomes_as_large_and_bold_as_the_examples() {
+        // Two columns wide, six rows high, in the middle of 8×8.
+        let example = ink(8, 8, |x, y| (3..5).contains(&x) && (1..7).contains(&y));
+        let frame = Frame::of([example.values.as_slice()].into_iter(), 8, 8);
+        let thin = ink(100, 100, |x, y| (50..52).contains(&x) && (10..90).contains(&y));
+        let out = thin.fit(8, 8, frame);
+        assert!(out[..8].iter().chain(&out[56..]).all(|v| *v < 0.05), "{out:?}");
+        assert!(out.iter().sum::<f32>() > 3.0, "{out:?}");
+        assert_eq!(Frame::of([[0.0; 64].as_slice()].into_iter(), 8, 8), None);
     }
 
     #[test]

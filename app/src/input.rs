@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap};
 
-use crate::image::{Ink, photo};
+use crate::image::{Frame, Ink, photo};
 
 /// Longest side in pixels that a picture is read at; more would only be averaged away.
 const LARGEST: u32 = 512;
@@ -53,7 +53,7 @@ pub(crate) fn numbers(text: &str, needed: usize) -> Result<Option<Vec<f32>>, Inp
 }
 
 /// A model that looks at pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pictures {
     /// 1 for grey, 3 for colour.
     pub(crate) channels: usize,
@@ -61,12 +61,14 @@ pub(crate) struct Pictures {
     pub(crate) height: usize,
     /// Columns.
     pub(crate) width: usize,
+    /// How large and bold its examples are.
+    pub(crate) frame: Option<Frame>,
 }
 
 impl Pictures {
     /// A drawing as input. A colour model sees it in grey.
     pub(crate) fn read_ink(self, ink: &Ink) -> Vec<f32> {
-        ink.fit(self.height, self.width).repeat(self.channels)
+        ink.fit(self.height, self.width, self.frame).repeat(self.channels)
     }
 
     /// A picture file as input.
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn a_colour_model_sees_a_drawing_in_grey() {
         let ink = Ink { width: 2, height: 2, values: vec![1.0; 4] };
-        let model = Pictures { channels: 3, height: 2, width: 2 };
+        let model = Pictures { channels: 3, height: 2, width: 2, frame: None };
         assert_eq!(model.read_ink(&ink).len(), 12);
     }
 }

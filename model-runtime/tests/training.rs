@@ -1,5 +1,6 @@
 //! Real trainings on the real digits, natively.
 #![cfg(all(feature = "cpu", feature = "import"))]
+#![allow(clippy::unwrap_used)]
 
 use delea_model_runtime::{
     RuntimeError,

@@ -60,11 +60,16 @@ test("a graphics device lost in mid-training costs no more than the steps since 
   await start(page, { device: "gpu", steps: 300 });
   await expect(page.getByTestId("device-used")).toHaveAttribute("data-tier", "gpu", { timeout: 90_000 });
   await atStep(page, 20);
+  const before = await step(page);
   const worker = page.workers().find((worker) => worker.url().includes("gpu-worker"));
   await worker.evaluate(() => self.devices.forEach((device) => device.destroy()));
   await expect(page.getByTestId("device-notice")).toContainText(/lost/i);
-  await finished(page);
+  await expect(status(page, "training")).toBeVisible();
+  await expect(page.getByTestId("device-used")).toBeVisible();
+  expect(await step(page), "it goes on from a checkpoint").toBeGreaterThan(0);
   await picture(page, "device-lost");
+  await atStep(page, before + 1);
+  await page.getByTestId("cancel-training").click();
 });
 
 test.describe("with a chain of its own", () => {

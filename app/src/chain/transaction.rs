@@ -69,22 +69,32 @@ impl TxError {
     }
 }
 
-/// Sends `data` to `to` from the connected account. `what` names the deed in toasts: "Publishing".
+/// What a transaction is for, in toasts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed {
+    /// While it goes on: "Publishing".
+    pub(crate) doing: &'static str,
+    /// Once it is done: "Your training is published".
+    pub(crate) done: &'static str,
+}
+
+/// Sends `data` to `to` from the connected account.
 ///
 /// # Errors
 /// As [`TxError`]; the visitor has been told already by a toast.
 pub(crate) async fn send(
     app: App,
-    what: &str,
+    deed: Deed,
     to: Address,
     data: Vec<u8>,
 ) -> Result<Receipt, TxError> {
+    let what = deed.doing;
     let toast = app.toasts.push(Kind::Progress, format!("{what}: checking…"));
     let result = run(app, toast, what, to, data).await;
     match &result {
         Ok(_) => {
             app.refresh();
-            toast.update(Kind::Success, format!("{what}: done."));
+            toast.update(Kind::Success, deed.done);
         }
         Err(TxError::NotConnected) => toast.close(),
         // Declining is no error: the visitor knows best.

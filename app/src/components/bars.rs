@@ -13,13 +13,16 @@ pub(crate) struct Bar {
     pub(crate) value: String,
 }
 
-/// A list of bars; the longest stands out.
+/// A list of bars.
 #[component]
 pub(crate) fn Bars(
     /// The bars.
     bars: Vec<Bar>,
     /// What they show.
     label: &'static str,
+    /// Whether the longest stands out.
+    #[prop(default = false)]
+    ranked: bool,
     /// `data-testid` of each bar.
     testid: &'static str,
 ) -> impl IntoView {
@@ -30,7 +33,7 @@ pub(crate) fn Bars(
                 .into_iter()
                 .map(|bar| {
                     let name = bar.name.clone();
-                    let first = bar.share >= most && most > 0.0;
+                    let first = ranked && bar.share >= most && most > 0.0;
                     view! {
                         <li class="bar" class:bar-first=first data-testid=testid data-name=name>
                             <span class="bar-name">{bar.name}</span>

@@ -46,7 +46,7 @@ fn TrainingChip() -> impl IntoView {
     let words = move || match phase.get() {
         Phase::Starting => "starting".to_owned(),
         Phase::Paused => format!("paused at {} %", percent.get()),
-        Phase::Finished => "ready to publish".to_owned(),
+        Phase::Finished => "done".to_owned(),
         Phase::Failed => "stopped".to_owned(),
         Phase::Idle | Phase::Training => format!("{} %", percent.get()),
     };

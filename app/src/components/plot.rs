@@ -7,6 +7,9 @@ use crate::format;
 /// Sides of the drawing's own grid; the browser stretches it.
 const SIZE: f64 = 1000.0;
 
+/// Share from which an axis of shares is drawn larger.
+const CLOSE_UP: f64 = 0.6;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Series {
@@ -14,6 +17,28 @@ pub(crate) struct Series {
     pub(crate) name: &'static str,
     /// Points by ascending x.
     pub(crate) points: Vec<(f64, f64)>,
+    /// Whether it is only a backdrop, without values of its own.
+    pub(crate) faint: bool,
+}
+
+impl Series {
+    /// A line.
+    pub(crate) fn new(name: &'static str, points: Vec<(f64, f64)>) -> Self {
+        Self { name, points, faint: false }
+    }
+
+    /// A noisy line: its moving average, with itself as the backdrop.
+    pub(crate) fn smoothed(name: &'static str, points: Vec<(f64, f64)>) -> Vec<Self> {
+        let reach = points.len() / 40;
+        let mean = |i: usize| {
+            // Equally far to both sides: else the ends would lean towards the middle.
+            let reach = reach.min(i).min(points.len() - 1 - i);
+            let around = &points[i - reach..=i + reach];
+            (points[i].0, around.iter().map(|p| p.1).sum::<f64>() / around.len() as f64)
+        };
+        let smooth = (0..points.len()).map(mean).collect();
+        vec![Self::new(name, smooth), Self { name, points, faint: true }]
+    }
 }
 
 /// How an axis' numbers are written.
@@ -84,12 +109,17 @@ impl Axes {
         let x_low = points().map(|p| p.0).fold(f64::MAX, f64::min);
         let x_low = if x_end.is_some() || x_low > 1e300 { 0.0 } else { x_low };
         let x_high = x_end.unwrap_or_else(|| max(&mut points().map(|p| p.0)));
-        let y_high = match unit {
-            Unit::Share => 1.0,
-            Unit::Number => max(&mut points().map(|p| p.1)) * 1.06,
+        // Shares near one would all lie on one line if their axis began at zero.
+        let y_least = points().map(|p| p.1).fold(1.0, f64::min);
+        let (y_low, y_high) = match unit {
+            Unit::Share if y_least > CLOSE_UP && y_least < 1.0 => {
+                (((y_least - 0.05) * 10.0).floor() / 10.0, 1.0)
+            }
+            Unit::Share => (0.0, 1.0),
+            Unit::Number => (0.0, max(&mut points().map(|p| p.1)) * 1.06),
         };
         let finite = |value: f64| if value.is_finite() && value > -1e300 { value } else { 1.0 };
-        Self { x: Scale::new(x_low, finite(x_high), 5), y: Scale::new(0.0, finite(y_high), 4) }
+        Self { x: Scale::new(x_low, finite(x_high), 5), y: Scale::new(y_low, finite(y_high), 4) }
     }
 
     fn path(&self, points: &[(f64, f64)]) -> String {
@@ -146,9 +176,13 @@ pub(crate) fn Plot(
         let axes = axes.get();
         series.with(|series| {
             let line = |(i, s): (usize, &Series)| {
+                let class = match s.faint {
+                    true => "plot-line faint".to_owned(),
+                    false => format!("plot-line line-{i}"),
+                };
                 view! {
                     {(i == 0).then(|| view! { <path class="plot-fill" d=axes.area(&s.points)/> })}
-                    <path class=format!("plot-line line-{i}") d=axes.path(&s.points)/>
+                    <path class=class d=axes.path(&s.points)/>
                 }
             };
             series.iter().enumerate().map(line).collect_view()
@@ -227,7 +261,8 @@ pub(crate) fn Plot(
         })
     };
     let legend = move || {
-        let names = series.with(|series| series.iter().map(|s| s.name).collect::<Vec<_>>());
+        let names = series
+            .with(|series| series.iter().filter(|s| !s.faint).map(|s| s.name).collect::<Vec<_>>());
         (names.len() > 1).then(|| {
             names.into_iter().enumerate().map(|(i, name)| view! {
             <span class="legend-item"><i class=format!("legend-key line-{i}")></i>{name}</span>
@@ -282,6 +317,15 @@ mod tests {
         let axes = Axes::of(&[], None, Unit::Number);
         assert!(axes.y.high.is_finite() && axes.x.high.is_finite());
         assert_eq!(axes.area(&[]), "");
+    }
+
+    #[test]
+    fn a_noisy_line_is_smoothed_and_kept_behind() {
+        let points: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        let lines = Series::smoothed("loss", points.clone());
+        assert!(lines[0].points[50..150].iter().all(|p| (p.1 - 0.5).abs() < 0.06));
+        assert!(lines[1].faint && lines[1].points == points);
+        assert!(Series::smoothed("loss", vec![]).iter().all(|s| s.points.is_empty()));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use futures_util::{
     future::{Either, select},
 };
 use gloo_timers::future::TimeoutFuture;
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::codec::{decode, encode};
 use crate::net::js_message;
@@ -32,7 +33,7 @@ struct Inner {
     routes: Rc<RefCell<Routes>>,
     /// They must live as long as the worker may call them.
     _message: Closure<dyn FnMut(MessageEvent)>,
-    _error: Closure<dyn FnMut(ErrorEvent)>,
+    _error: Closure<dyn FnMut(JsValue)>,
 }
 
 #[derive(Default)]
@@ -94,7 +95,7 @@ impl Client {
 
         let to = Rc::clone(&routes);
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            match decode(event.data()) {
+            match decode(&event.data()) {
                 Ok(Envelope { id, body }) => {
                     let sender = to.borrow().senders.get(&id).cloned();
                     if let Some(sender) = sender {
@@ -108,11 +109,12 @@ impl Client {
         });
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
         let to = Rc::clone(&routes);
-        let error = Closure::<dyn FnMut(ErrorEvent)>::new(move |event: ErrorEvent| {
-            let words = event.message();
-            let reason = match words.is_empty() {
-                true => "the worker's script could not be loaded".to_owned(),
-                false => format!("the worker stopped: {words}"),
+        let error = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+            // A script that cannot be fetched is told by a bare event, without a message.
+            let words = Reflect::get(&event, &"message".into()).ok().and_then(|m| m.as_string());
+            let reason = match words {
+                None => "the worker's script could not be loaded".to_owned(),
+                Some(words) => format!("the worker stopped: {words}"),
             };
             to.borrow_mut().fail(reason);
         });
@@ -188,7 +190,7 @@ impl Client {
         }
         let id = routes.next;
         let protocol = |reason: String| RuntimeError::Protocol { reason };
-        let (value, buffers) = encode(&Envelope { id, body }).map_err(protocol)?;
+        let (value, buffers) = encode(Envelope { id, body }).map_err(protocol)?;
         self.0
             .worker
             .post_message_with_transfer(&value, &buffers)

@@ -7,8 +7,9 @@ use delea_model_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Points of the loss curve that are kept; a plot has no more pixels to show them.
-const POINTS: usize = 600;
+/// Points of the loss curve that are kept; a plot shows no more. Each is the mean of equally many
+/// steps, so that the curve's beginning stays as fine as its end.
+const POINTS: u32 = 400;
 
 /// Where the training is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,6 +131,8 @@ pub(crate) struct State {
     pub(crate) speed: f32,
     /// Loss by step, thinned to [`POINTS`].
     pub(crate) losses: Vec<(u32, f32)>,
+    /// How many steps the last point is the mean of.
+    pub(crate) last_count: u32,
     /// Held-out figures by step.
     pub(crate) evaluations: Vec<Evaluation>,
     /// What computes.
@@ -197,15 +200,20 @@ impl State {
 
     fn push_loss(&mut self, step: u32, loss: f32) {
         self.losses.retain(|(before, _)| *before < step);
-        if loss.is_finite() {
-            self.losses.push((step, loss));
+        if !loss.is_finite() {
+            return;
         }
-        if self.losses.len() > POINTS {
-            let merged = self.losses.chunks(2).map(|pair| match pair {
-                [a, b] => (b.0, (a.1 + b.1) / 2.0),
-                rest => rest[0],
-            });
-            self.losses = merged.collect();
+        let width = self.job.as_ref().map_or(1, |job| job.steps.div_ceil(POINTS)).max(1);
+        match self.losses.last_mut() {
+            Some(last) if last.0 / width == step / width => {
+                let count = self.last_count as f32;
+                *last = (step, (last.1 * count + loss) / (count + 1.0));
+                self.last_count += 1;
+            }
+            _ => {
+                self.losses.push((step, loss));
+                self.last_count = 1;
+            }
         }
     }
 
@@ -326,13 +334,15 @@ mod tests {
     }
 
     #[test]
-    fn the_curve_stays_small_and_finite() {
-        let mut state = State::begin(job());
-        for step in 1..5000 {
-            state.push_loss(step, if step % 7 == 0 { f32::NAN } else { 1.0 });
+    fn the_curve_stays_small_finite_and_evenly_fine() {
+        let mut state = State::begin(Job { steps: 5000, ..job() });
+        for step in 1..=5000 {
+            state.push_loss(step, if step % 7 == 0 { f32::NAN } else { (step % 2) as f32 });
         }
-        assert!(state.losses.len() <= POINTS);
-        assert!(state.losses.iter().all(|(_, loss)| *loss == 1.0));
+        assert!((300..=POINTS as usize + 1).contains(&state.losses.len()));
+        assert!(state.losses.iter().all(|(_, loss)| (0.2..0.8).contains(loss)));
+        let gaps = state.losses.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        assert!(gaps.max().unwrap() <= 15);
     }
 
     #[test]

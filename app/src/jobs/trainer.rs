@@ -365,10 +365,16 @@ fn first_tier(choice: Choice, work: u64) -> (Tier, Option<String>) {
 /// A sentence: capital first, full stop last.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
+    // A file's or a domain's name stays as it is.
+    let name = text.split_whitespace().next().is_some_and(|word| {
+        let word = word.trim_end_matches(['.', ',', ':']);
+        word.contains(['.', '/'])
+    });
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
+    let first = if name { first } else { first.to_ascii_uppercase() };
+    format!("{first}{}{stop}", letters.as_str())
 }
 
 #[cfg(test)]
@@ -386,6 +392,7 @@ mod tests {
     fn errors_become_sentences() {
         assert_eq!(sentence("the chain is down"), "The chain is down.");
         assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence("a.csv, row 3: no"), "a.csv, row 3: no.");
         assert_eq!(sentence(""), "");
     }
 }

@@ -45,7 +45,9 @@ pub(crate) struct Transaction {
 impl Key {
     /// Reads 32 bytes. Errors for zero and for what is not below the curve's order.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, SigningError> {
-        SigningKey::from_slice(bytes).map(Self).map_err(|_| SigningError::BadKey)
+        // The library would fill up a shorter slice with zeros.
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| SigningError::BadKey)?;
+        SigningKey::from_slice(&bytes).map(Self).map_err(|_| SigningError::BadKey)
     }
 
     /// The key's account.

@@ -67,6 +67,8 @@ impl Value {
     }
 }
 
+// A network has few layers, and a `Box` is no module.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Layer {
     Dense(Linear),

@@ -248,6 +248,9 @@ pub(super) fn host(data: TensorData) -> Result<Vec<f32>, RuntimeError> {
     })
 }
 
-pub(super) fn device_error(error: impl std::fmt::Debug) -> RuntimeError {
-    RuntimeError::Device { reason: format!("the device stopped answering: {error:?}") }
+/// What a person is told of a failed transfer: the error's first line, without its chain of causes.
+pub(super) fn device_error(error: impl std::fmt::Display) -> RuntimeError {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    RuntimeError::Device { reason: format!("the device stopped answering ({line})") }
 }

@@ -117,7 +117,7 @@ impl Store {
                 None => found.push(info),
             }
         }
-        found.sort_by(|a, b| b.step.cmp(&a.step));
+        found.sort_by_key(|info| std::cmp::Reverse(info.step));
         Ok(found)
     }
 }

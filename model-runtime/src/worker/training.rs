@@ -37,7 +37,8 @@ pub(super) async fn run(
 ) {
     let last = match train(job, device, control, emit).await {
         Ok(event) => event,
-        Err(error) => Event::Failed { error },
+        // The driver's own complaint says more than the failed read that followed it.
+        Err(error) => Event::Failed { error: report::check().err().unwrap_or(error) },
     };
     emit(last);
 }

@@ -134,7 +134,7 @@ fn OwnFile(
             <span>
                 <strong>"Drop a file here or choose one"</strong>
                 <span class="muted">
-                    "A table (CSV; the last column is the answer), a ZIP of picture folders, or an IDX pair. It stays in your tab until you create the model."
+                    "A table (CSV; the column named label, or the last, is the answer), a ZIP of picture folders, or an IDX pair. It stays in your tab until you create the model."
                 </span>
             </span>
             <input
@@ -198,7 +198,7 @@ fn title(file: &str) -> String {
 
 /// Which of two files holds the labels of an IDX pair: by name, as MNIST's files have it.
 fn is_labels(name: &str) -> bool {
-    let name = name.to_lowercase();
+    let name = name.to_ascii_lowercase();
     name.contains("label") || name.contains("idx1")
 }
 

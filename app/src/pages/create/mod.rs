@@ -85,10 +85,10 @@ impl Draft {
             symbol: RwSignal::new(String::new()),
             description: RwSignal::new(String::new()),
             supply: RwSignal::new("1000000".to_owned()),
-            // One per cent a training; a hundredth of a training's weight a use.
+            // One per cent a training; a thousandth of a training's weight a use.
             speed: RwSignal::new(-2.0),
             reference: RwSignal::new(String::new()),
-            use_weight: RwSignal::new(-2.0),
+            use_weight: RwSignal::new(-3.0),
             tried: RwSignal::new(false),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     browser,
     chain::{
         contracts::{self, Creation},
-        transaction::{self, TxError},
+        transaction::{self, Deed, TxError},
     },
     components::icons,
     jobs::trainer::sentence,
@@ -59,7 +59,6 @@ pub(super) fn SubmitStep(
         draft.tried.set(true);
         problem.set(None);
         let Some((data, (spec, config), terms)) = ready.get_untracked() else {
-            problem.set(Some(format!("Still missing: {}.", untrack(missing))));
             return;
         };
         let navigate = navigate.clone();
@@ -97,6 +96,11 @@ pub(super) fn SubmitStep(
                 {move || if stage.with(Option::is_some) { "Creating…" } else { "Create the model" }}
             </button>
             {stages}
+            {move || (draft.tried.get() && ready.with(Option::is_none)).then(|| view! {
+                <p class="callout warn" role="alert" data-testid="create-missing">
+                    {icons::info()} <span>{move || format!("Still missing: {}.", missing())}</span>
+                </p>
+            })}
             {move || problem.get().map(|problem| view! {
                 <p class="callout bad" role="alert" data-testid="create-error">{icons::alert()} <span>{problem}</span></p>
             })}
@@ -156,13 +160,17 @@ async fn make(
         genesis,
     };
     let call = contracts::create_call(&creation);
-    let receipt =
-        transaction::send(app, "Creating", settings.factory, call).await.map_err(|error| {
-            match error {
-                TxError::NotConnected => None,
-                error => say(error.to_string()),
-            }
-        })?;
+    let receipt = transaction::send(
+        app,
+        Deed { doing: "Creating", done: "Your model is on the chain." },
+        settings.factory,
+        call,
+    )
+    .await
+    .map_err(|error| match error {
+        TxError::NotConnected => None,
+        error => say(error.to_string()),
+    })?;
     contracts::created_model(&receipt)
         .ok_or_else(|| say("the chain did not create a model".to_owned()))
 }

@@ -140,9 +140,8 @@ pub(super) fn TokenStep(
         "" => "tokens".to_owned(),
         symbol => symbol.to_owned(),
     };
-    let series = Signal::derive(move || {
-        vec![Series { name: "left", points: quotes::pool_path(alpha(part()), AHEAD) }]
-    });
+    let series =
+        Signal::derive(move || vec![Series::new("left", quotes::pool_path(alpha(part()), AHEAD))]);
     let first = move || pool.get() * part();
     let price = move || {
         let a = alpha(part()) * 10f64.powf(draft.use_weight.get());

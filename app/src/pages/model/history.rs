@@ -168,7 +168,7 @@ fn Versions(
         let points = versions.with(|versions| {
             versions.iter().map(|v| (f64::from(v.id), f64::from(v.accuracy_ppm) / 1e6)).collect()
         });
-        vec![Series { name: "right answers", points }]
+        vec![Series::new("right answers", points)]
     });
     let words = Signal::derive(move || {
         versions.with(|versions| match versions.last() {
@@ -226,7 +226,7 @@ fn VersionItem(
         <li class="version" class:head=head data-testid="version">
             <span class="version-number">{format!("v{id}")}</span>
             <div class="version-text">
-                <span>{words} {head.then(|| view! { <span class="badge">"newest"</span> })}</span>
+                <span>{words} " " {head.then(|| view! { <span class="badge">"newest"</span> })}</span>
                 <AddressTag address=version.author/>
             </div>
             <button class="button quiet" on:click=download aria-label=format!("Download the parameters of version {id}")>

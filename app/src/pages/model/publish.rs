@@ -16,7 +16,7 @@ use crate::{
     chain::{
         contracts::{self, Submission},
         quotes,
-        transaction::{self, DEADLINE_S, TxError},
+        transaction::{self, DEADLINE_S, Deed, TxError},
     },
     components::{icons, toasts::Kind},
     format,
@@ -255,12 +255,17 @@ async fn submit(
         deadline: browser::now() + DEADLINE_S,
     };
     let call = contracts::train_call(&submission);
-    let receipt = transaction::send(app, "Publishing", model.address, call).await.map_err(
-        |error| match error {
-            TxError::NotConnected => None,
-            error => say(error.to_string()),
-        },
-    )?;
+    let receipt = transaction::send(
+        app,
+        Deed { doing: "Publishing", done: "Your training is published." },
+        model.address,
+        call,
+    )
+    .await
+    .map_err(|error| match error {
+        TxError::NotConnected => None,
+        error => say(error.to_string()),
+    })?;
     let job = contracts::Job::of(&receipt)
         .ok_or_else(|| say("the chain settled something else than a training".into()))?;
     keep::drop_finished(&finished.job.key);

@@ -11,7 +11,7 @@ use crate::{
     app::use_app,
     chain::{
         contracts, quotes,
-        transaction::{self, TxError},
+        transaction::{self, Deed, TxError},
     },
     components::{
         address::AddressTag,
@@ -42,11 +42,11 @@ pub(super) fn Token(
     });
     let rewards = Signal::derive(move || {
         let (pool, alpha, _) = curve.get();
-        vec![Series { name: "reward", points: quotes::reward_path(pool, alpha, AHEAD) }]
+        vec![Series::new("reward", quotes::reward_path(pool, alpha, AHEAD))]
     });
     let prices = Signal::derive(move || {
         let (pool, alpha, unit) = curve.get();
-        vec![Series { name: "price", points: quotes::price_path(pool, alpha, unit, AHEAD) }]
+        vec![Series::new("price", quotes::price_path(pool, alpha, unit, AHEAD))]
     });
     let reward_words = Signal::derive(move || {
         let (_, alpha, _) = curve.get();
@@ -163,7 +163,14 @@ fn Transfer(
         busy.set(true);
         spawn_local(async move {
             let call = contracts::transfer_call(receiver, amount);
-            match transaction::send(app, "Sending", model.address, call).await {
+            match transaction::send(
+                app,
+                Deed { doing: "Sending", done: "Your tokens are sent." },
+                model.address,
+                call,
+            )
+            .await
+            {
                 Ok(_) => {
                     to.set(String::new());
                     value.set(String::new());

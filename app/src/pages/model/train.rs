@@ -10,6 +10,7 @@ use crate::{
     chain::quotes,
     components::{
         field::Slider,
+        plot::{Plot, Series},
         states::{Failure, Skeleton},
     },
     format,
@@ -205,7 +206,21 @@ fn Start(
             </label>
         }
     };
+    let curve = Signal::derive(move || {
+        let points = model.detail.with(|d| quotes::reward_by_steps(d, most));
+        vec![Series::new("reward", points)]
+    });
+    let words = Signal::derive(move || {
+        format!(
+            "A training of {} earns {}, one of {} earns {}.",
+            format::plural(u64::from(default), "step"),
+            model.amount(model.detail.with(|d| quotes::reward(d, default))),
+            format::plural(u64::from(most), "step"),
+            model.amount(model.detail.with(|d| quotes::reward(d, most))),
+        )
+    });
     view! {
+      <div class="columns even">
         <section class="panel start-panel">
             <h2>"Teach this model in your tab"</h2>
             <p class="muted">
@@ -243,5 +258,19 @@ fn Start(
                 </fieldset>
             </details>
         </section>
+        <section class="panel">
+            <h2>"What it earns"</h2>
+            <p class="muted">
+                "A share of the tokens that are left in the pool. The longer you train, the more; and whoever comes first takes from a fuller pool."
+            </p>
+            <Plot
+                title="Reward by length of the training"
+                series=curve
+                x_label="steps"
+                summary=words
+                testid="earning-plot"
+            />
+        </section>
+      </div>
     }
 }

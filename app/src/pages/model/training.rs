@@ -140,7 +140,7 @@ pub(super) fn Curves() -> impl IntoView {
     let losses = Signal::derive(move || {
         let points =
             state.with(|s| s.losses.iter().map(|(x, y)| (f64::from(*x), f64::from(*y))).collect());
-        vec![Series { name: "loss", points }]
+        Series::smoothed("loss", points)
     });
     let accuracy = Signal::derive(move || {
         let points = state.with(|s| {
@@ -149,7 +149,7 @@ pub(super) fn Curves() -> impl IntoView {
                 .map(|e| (f64::from(e.step), f64::from(e.accuracy_ppm) / 1e6))
                 .collect()
         });
-        vec![Series { name: "right answers", points }]
+        vec![Series::new("right answers", points)]
     });
     let loss_words = Signal::derive(move || {
         state.with(|s| match (s.losses.first(), s.losses.last()) {

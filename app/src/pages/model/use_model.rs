@@ -22,7 +22,7 @@ use crate::{
     browser,
     chain::{
         contracts, quotes,
-        transaction::{self, DEADLINE_S, TxError},
+        transaction::{self, DEADLINE_S, Deed, TxError},
     },
     components::{
         draw::DrawCanvas,
@@ -30,7 +30,7 @@ use crate::{
         sample::{Example, Picture},
         states::{Failure, Skeleton},
     },
-    image::Ink,
+    image::{Frame, Ink},
     input::{Pictures, numbers},
     jobs::trainer::sentence,
     load::Load,
@@ -133,13 +133,12 @@ fn Ask(
     let train = format!("/model/{}/train", model.address);
     view! {
         <div class="use">
-            <section class="panel">
+            <section class="panel use-input">
                 {if picture {
-                    view! { <PictureInput manifest=Arc::clone(&manifest) input/> }.into_any()
+                    view! { <PictureInput model manifest=Arc::clone(&manifest) input/> }.into_any()
                 } else {
                     view! { <NumberInput manifest=Arc::clone(&manifest) input/> }.into_any()
                 }}
-                <Samples model input/>
             </section>
             <section class="panel answer-panel" aria-label="Answer">
                 <button
@@ -149,8 +148,10 @@ fn Ask(
                     on:click=pay
                 >
                     {move || busy.get().then(icons::spinner)}
-                    {verb}
-                    " (pay "<span data-testid="price">{move || model.amount(price.get())}</span>")"
+                    <span>
+                        {verb}
+                        " (pay "<span data-testid="price">{move || model.amount(price.get())}</span>")"
+                    </span>
                 </button>
                 <p class="muted small-print">
                     {move || match balance.get() {
@@ -167,7 +168,7 @@ fn Ask(
                         </span>
                     </p>
                 </Show>
-                {move || problem.get().map(|problem| view! {
+                {move || problem.get().filter(|_| !poor()).map(|problem| view! {
                     <p class="callout bad" role="alert" data-testid="infer-error">{icons::alert()} <span>{problem}</span></p>
                 })}
                 {move || unanswered.get().map(|()| view! {
@@ -185,6 +186,9 @@ fn Ask(
                     }}
                 </div>
             </section>
+            <section class="panel use-samples">
+                <Samples model input/>
+            </section>
         </div>
     }
 }
@@ -199,10 +203,12 @@ async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Opt
     let max_price: U256 = quotes::most(detail.summary.price);
     let deadline = browser::now() + DEADLINE_S;
     let call = contracts::infer_call(detail.summary.head, Digest::of(&bytes), max_price, deadline);
-    transaction::send(app, "Paying", model.address, call).await.map_err(|error| match error {
-        TxError::NotConnected => None,
-        error => Some(sentence(&error.to_string())),
-    })?;
+    transaction::send(app, Deed { doing: "Paying", done: "Paid." }, model.address, call)
+        .await
+        .map_err(|error| match error {
+            TxError::NotConnected => None,
+            error => Some(sentence(&error.to_string())),
+        })?;
     Ok(detail.summary.parameters)
 }
 
@@ -246,6 +252,8 @@ async fn run(app: App, job: &Paid) -> Result<Vec<f32>, String> {
 /// Drawing and pictures.
 #[component]
 fn PictureInput(
+    /// The model.
+    model: ModelView,
     /// The model's description.
     manifest: Arc<Manifest>,
     /// Set to what was drawn or chosen.
@@ -254,24 +262,43 @@ fn PictureInput(
     let Shape::Image { channels, height, width } = manifest.spec.input else {
         return ().into_any();
     };
-    let pictures = Pictures { channels, height, width };
+    // How large and bold the examples are; known once the data set is here.
+    let frame = Memo::new(move |_| {
+        model.preview.with(|preview| {
+            let samples = &preview.ready()?.samples;
+            Frame::of(samples.iter().map(|sample| sample.input.as_slice()), height, width)
+        })
+    });
+    let drawing = RwSignal::new(None::<Ink>);
+    Effect::new(move |_| {
+        let pictures = Pictures { channels, height, width, frame: frame.get() };
+        if let Some(values) = drawing.with(|ink| ink.as_ref().map(|ink| pictures.read_ink(ink))) {
+            input.set(Some(Arc::new(values)));
+        }
+    });
     let clear = RwSignal::new(0u32);
     let problem = RwSignal::new(None::<String>);
     let over = RwSignal::new(false);
     let drawn = Callback::new(move |ink: Option<Ink>| {
         problem.set(None);
-        input.set(ink.map(|ink| Arc::new(pictures.read_ink(&ink))));
+        if ink.is_none() {
+            input.set(None);
+        }
+        drawing.set(ink);
     });
     let wipe = move |_| {
         clear.update(|n| *n = n.wrapping_add(1));
+        drawing.set(None);
         input.set(None);
     };
     let take = move |file: Option<web_sys::File>| {
         let Some(file) = file else { return };
         spawn_local(async move {
+            let pictures = Pictures { channels, height, width, frame: frame.get_untracked() };
             match pictures.read_file(&file).await {
                 Ok(values) => {
                     problem.set(None);
+                    drawing.set(None);
                     clear.update(|n| *n = n.wrapping_add(1));
                     input.set(Some(Arc::new(values)));
                 }
@@ -416,7 +443,7 @@ fn Samples(
         });
         let samples = samples.collect_view();
         Some(view! {
-            <h3>"Or try one it never learnt from"</h3>
+            <h2>"Or try one it never learnt from"</h2>
             <ul class="examples" aria-label="Samples">{samples}</ul>
         })
     }

@@ -41,7 +41,7 @@ pub(super) fn AnswerView(
                         <strong data-testid="prediction">{top}</strong>
                         <span class="muted">{format!("{} sure", format::percent(share))}</span>
                     </p>
-                    <Bars bars label="How likely each answer is" testid="probability-bar"/>
+                    <Bars bars ranked=true label="How likely each answer is" testid="probability-bar"/>
                 </div>
             }
             .into_any()

@@ -6,6 +6,7 @@ mod publish;
 mod token;
 mod train;
 mod training;
+mod use_input;
 mod use_model;
 mod use_result;
 

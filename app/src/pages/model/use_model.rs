@@ -15,6 +15,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{
     ModelView,
+    use_input::{NumberInput, PictureInput, Samples},
     use_result::{Answer, AnswerView},
 };
 use crate::{
@@ -25,20 +26,13 @@ use crate::{
         transaction::{self, DEADLINE_S, Deed, TxError},
     },
     components::{
-        draw::DrawCanvas,
         icons,
-        sample::{Example, Picture},
         states::{Failure, Skeleton},
     },
-    image::{Frame, Ink},
-    input::{Pictures, numbers},
     jobs::trainer::sentence,
     load::Load,
     store::blobs,
 };
-
-/// Samples offered.
-const SAMPLES: usize = 20;
 
 /// The tab.
 #[component]
@@ -246,205 +240,5 @@ async fn run(app: App, job: &Paid) -> Result<Vec<f32>, String> {
             rows.into_iter().next().ok_or_else(|| "the model gave no answer".to_owned())
         }
         _ => Err("the worker gave an unexpected answer".to_owned()),
-    }
-}
-
-/// Drawing and pictures.
-#[component]
-fn PictureInput(
-    /// The model.
-    model: ModelView,
-    /// The model's description.
-    manifest: Arc<Manifest>,
-    /// Set to what was drawn or chosen.
-    input: RwSignal<Option<Arc<Vec<f32>>>>,
-) -> impl IntoView {
-    let Shape::Image { channels, height, width } = manifest.spec.input else {
-        return ().into_any();
-    };
-    // How large and bold the examples are; known once the data set is here.
-    let frame = Memo::new(move |_| {
-        model.preview.with(|preview| {
-            let samples = &preview.ready()?.samples;
-            Frame::of(samples.iter().map(|sample| sample.input.as_slice()), height, width)
-        })
-    });
-    let drawing = RwSignal::new(None::<Ink>);
-    Effect::new(move |_| {
-        let pictures = Pictures { channels, height, width, frame: frame.get() };
-        if let Some(values) = drawing.with(|ink| ink.as_ref().map(|ink| pictures.read_ink(ink))) {
-            input.set(Some(Arc::new(values)));
-        }
-    });
-    let clear = RwSignal::new(0u32);
-    let problem = RwSignal::new(None::<String>);
-    let over = RwSignal::new(false);
-    let drawn = Callback::new(move |ink: Option<Ink>| {
-        problem.set(None);
-        if ink.is_none() {
-            input.set(None);
-        }
-        drawing.set(ink);
-    });
-    let wipe = move |_| {
-        clear.update(|n| *n = n.wrapping_add(1));
-        drawing.set(None);
-        input.set(None);
-    };
-    let take = move |file: Option<web_sys::File>| {
-        let Some(file) = file else { return };
-        spawn_local(async move {
-            let pictures = Pictures { channels, height, width, frame: frame.get_untracked() };
-            match pictures.read_file(&file).await {
-                Ok(values) => {
-                    problem.set(None);
-                    drawing.set(None);
-                    clear.update(|n| *n = n.wrapping_add(1));
-                    input.set(Some(Arc::new(values)));
-                }
-                Err(error) => problem.set(Some(sentence(&error.to_string()))),
-            }
-        });
-    };
-    let paste = window_event_listener(leptos::ev::paste, move |event| {
-        let files = event.clipboard_data().and_then(|data| data.files());
-        take(files.and_then(|files| files.get(0)));
-    });
-    on_cleanup(move || paste.remove());
-    let seen = Signal::derive(move || {
-        input.get().unwrap_or_else(|| Arc::new(vec![0.0; channels * height * width]))
-    });
-    view! {
-        <h2>"Draw here"</h2>
-        <div
-            class="draw-area"
-            class:over=move || over.get()
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event: leptos::ev::DragEvent| {
-                event.prevent_default();
-                over.set(false);
-                take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
-            }
-        >
-            <DrawCanvas on_change=drawn clear/>
-            <div class="draw-side">
-                <figure class="seen">
-                    <Picture input=seen shape=(channels, height, width) label="What the model sees"/>
-                    <figcaption class="muted">"What the model sees"</figcaption>
-                </figure>
-                <button class="button" data-testid="clear-canvas" on:click=wipe>"Clear"</button>
-                <label class="button file-button">
-                    {icons::upload()} "Picture"
-                    <input
-                        class="visually-hidden"
-                        type="file"
-                        accept="image/*"
-                        data-testid="image-file"
-                        on:change=move |event| {
-                            let element = event_target::<web_sys::HtmlInputElement>(&event);
-                            take(element.files().and_then(|files| files.get(0)));
-                            element.set_value("");
-                        }
-                    />
-                </label>
-            </div>
-        </div>
-        <p class="muted small-print">"You can also drop or paste a picture."</p>
-        {move || problem.get().map(|problem| view! { <p class="field-error" role="alert">{problem}</p> })}
-    }
-    .into_any()
-}
-
-/// Numbers.
-#[component]
-fn NumberInput(
-    /// The model's description.
-    manifest: Arc<Manifest>,
-    /// Set to the numbers once all are there.
-    input: RwSignal<Option<Arc<Vec<f32>>>>,
-) -> impl IntoView {
-    let width = manifest.spec.input.len();
-    let text = RwSignal::new(String::new());
-    let error = RwSignal::new(None::<String>);
-    let changed = move |event| {
-        text.set(event_target_value(&event));
-        match numbers(&text.get_untracked(), width) {
-            Ok(values) => {
-                error.set(None);
-                input.set(values.map(Arc::new));
-            }
-            Err(problem) => {
-                error.set(Some(sentence(&problem.to_string())));
-                input.set(None);
-            }
-        }
-    };
-    // A sample that was pressed shows its numbers here.
-    Effect::new(move |_| {
-        if let Some(values) = input.get() {
-            let shown = text.with_untracked(|text| numbers(text, width).ok().flatten());
-            if shown.as_ref() != Some(&*values) {
-                text.set(values.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(", "));
-                error.set(None);
-            }
-        }
-    });
-    view! {
-        <div class="field" class:field-bad=move || error.with(Option::is_some)>
-            <label for="numbers"><h2>{format!("Enter {width} numbers")}</h2></label>
-            <textarea
-                id="numbers"
-                data-testid="numbers"
-                rows="4"
-                inputmode="decimal"
-                aria-describedby="numbers-help"
-                prop:value=move || text.get()
-                on:input=changed
-            ></textarea>
-            <p class="field-hint" id="numbers-help">
-                {move || match error.get() {
-                    Some(error) => view! { <span class="field-error">{error}</span> }.into_any(),
-                    None => view! { <span>"In the order of the data set’s columns, with commas or spaces between them."</span> }.into_any(),
-                }}
-            </p>
-        </div>
-    }
-}
-
-/// Held-out examples to press.
-#[component]
-fn Samples(
-    /// The model.
-    model: ModelView,
-    /// Set to the sample pressed.
-    input: RwSignal<Option<Arc<Vec<f32>>>>,
-) -> impl IntoView {
-    move || {
-        let preview = model.preview.with(|p| p.ready().cloned())?;
-        let shape = preview.header.input.clone();
-        let samples = preview.samples.iter().take(SAMPLES).cloned().map(|sample| {
-            let values = Arc::new(sample.input.clone());
-            let label = format!("Use the sample of {}", sample.target);
-            let target = sample.target.clone();
-            view! {
-                <li>
-                    <button
-                        class="example"
-                        data-testid="sample"
-                        data-target=target
-                        aria-label=label
-                        on:click=move |_| input.set(Some(Arc::clone(&values)))
-                    >
-                        <Example input=sample.input shape=shape.clone() target=sample.target/>
-                    </button>
-                </li>
-            }
-        });
-        let samples = samples.collect_view();
-        Some(view! {
-            <h2>"Or try one it never learnt from"</h2>
-            <ul class="examples" aria-label="Samples">{samples}</ul>
-        })
     }
 }

@@ -29,11 +29,21 @@ export async function startChain({ port, stateFile, logs = () => {} }) {
   );
   const url = `http://127.0.0.1:${port}`;
   let tail = "";
+  // npm's wrapper runs the chain as its own child, so the whole group is told.
+  const signal = (name) => {
+    try {
+      process.kill(-child.pid, name);
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error;
+    }
+  };
+  // However this process ends, the chain does not outlive it.
+  process.once("exit", () => signal("SIGKILL"));
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.removeAllListeners("exit");
     const ended = once(child, "exit");
-    child.kill("SIGTERM");
+    signal("SIGTERM");
     await ended;
   };
   const listening = new Promise((resolve, reject) => {

@@ -33,6 +33,13 @@ async function staticFile(root, url) {
   return readFile(file).then((bytes) => ({ file, bytes }), () => null);
 }
 
+// What the page is told of its surroundings, as /delea.json. Only a local chain has test money to burn.
+export const pageConfig = ({ chainId, local, rpcUrl, factory, fromBlock }) => ({
+  chainId, chainName: local ? "Delea local" : `Chain ${chainId}`, rpcUrl, factory, fromBlock,
+  contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: local,
+  workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js" },
+});
+
 // Starts serving; resolves to the server once it listens, rejects with the system's error.
 export function serve({ root, port, config, content }) {
   const server = createServer(async (request, response) => {

@@ -7,7 +7,7 @@ import { ContentStore } from "./content.mjs";
 import { deploy } from "./deploy.mjs";
 import { fail } from "./fail.mjs";
 import { readOptions } from "./options.mjs";
-import { serve } from "./server.mjs";
+import { pageConfig, serve } from "./server.mjs";
 
 const say = (text) => console.log(text);
 
@@ -55,11 +55,7 @@ try {
   const { factory, fromBlock } = await deploy({
     rpcUrl: chain.url, local, content, say, workers: "dist/workers", file: path.join(state, `deployment-${chainId}.json`),
   });
-  const config = {
-    chainId, chainName: local ? "Delea local" : `Chain ${chainId}`, rpcUrl: chain.url, factory, fromBlock,
-    contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: local,
-    workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js" },
-  };
+  const config = pageConfig({ chainId, local, rpcUrl: chain.url, factory, fromBlock });
   server = await serve({ root: path.resolve("dist"), port: options.port, config, content });
   say(`\nDelea is running. Open http://127.0.0.1:${options.port}\nCtrl-C stops it; what was trained and published stays.`);
 } catch (error) {

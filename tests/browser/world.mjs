@@ -4,10 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { startChain } from "../../local/chain.mjs";
+import { CHAIN_ID, startChain } from "../../local/chain.mjs";
 import { ContentStore } from "../../local/content.mjs";
 import { deploy } from "../../local/deploy.mjs";
-import { serve } from "../../local/server.mjs";
+import { pageConfig, serve } from "../../local/server.mjs";
 
 const freePort = () =>
   new Promise((resolve) => {
@@ -27,11 +27,7 @@ export class World {
     world.rpcUrl = `http://127.0.0.1:${world.chainPort}`;
     world.content = await ContentStore.open(path.join(world.folder, "blobs"));
     await world.startChain();
-    world.config = {
-      chainId: 31337, chainName: "Delea local", rpcUrl: world.rpcUrl, factory: world.factory, fromBlock: world.fromBlock,
-      contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: true,
-      workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js" },
-    };
+    world.config = pageConfig({ ...world, chainId: CHAIN_ID, local: true });
     world.server = await serve({ root: path.resolve("dist"), port: world.port, config: world.config, content: world.content });
     return world;
   }

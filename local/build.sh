@@ -16,9 +16,9 @@ build_site() {
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  build_worker cpu cpu-worker "-O3" cpu
-  build_worker import release "-Oz" import,worker
-  build_worker gpu gpu-worker "-Oz" gpu
+  build_worker cpu cpu-worker 2 "-O3" cpu
+  build_worker import release z "-Oz" import,worker
+  build_worker gpu gpu-worker s "-Oz" gpu
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
@@ -44,9 +44,12 @@ worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
-# build_worker NAME PROFILE WASM-OPT-LEVEL FEATURES
+# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES
+#
+# LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
+# that their profile keeps small stay small.
 build_worker() {
-  local name=$1 profile=$2 level=$3 features=$4
+  local name=$1 profile=$2 link=$3 level=$4 features=$5
   local key out bin=$name-worker work
   key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
   out=$CACHE/workers/$key
@@ -55,8 +58,8 @@ build_worker() {
   [ -e "$out/$bin.js" ] && return
   say "Building the $name worker"
   run "cargo-$name" "building the $name worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    cargo build --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime --no-default-features \
-    --features "$features" --bin "$bin"
+    cargo rustc --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime --no-default-features \
+    --features "$features" --bin "$bin" -- -C opt-level="$link"
   work=$(mktemp -d)
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"

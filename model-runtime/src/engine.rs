@@ -3,6 +3,7 @@
 
 mod commitment;
 mod evaluate;
+mod fused;
 mod network;
 mod optimizer;
 mod parameters;

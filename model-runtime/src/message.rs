@@ -9,7 +9,7 @@ use crate::{
     RuntimeError,
     content::Digest,
     manifest::TrainingConfig,
-    spec::{LayerSummary, ModelSpec, Shape, Task},
+    spec::{ModelSpec, Shape, Task},
 };
 
 /// A file or tensor's bytes.
@@ -287,6 +287,3 @@ pub struct DatasetSummary {
     /// The first examples: pixels or values scaled to 0..=255, with the target in words.
     pub samples: Vec<(Vec<u8>, String)>,
 }
-
-/// Rows of a model summary, for a page that shows a spec.
-pub type Summary = Vec<LayerSummary>;

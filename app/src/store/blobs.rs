@@ -26,7 +26,7 @@ const PAUSE_MS: u32 = 600;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum StoreError {
     /// The store does not have it.
-    #[error("{what} is not in the content store")]
+    #[error("the content store does not have {what}")]
     NotFound {
         /// What was asked for.
         what: String,
@@ -43,7 +43,7 @@ pub(crate) enum StoreError {
     #[error(transparent)]
     WrongBytes(#[from] RuntimeError),
     /// The store refused a new blob for its size.
-    #[error("{what} is larger than the content store accepts")]
+    #[error("the content store does not accept anything as large as {what}")]
     TooLarge {
         /// What was sent.
         what: String,

@@ -8,6 +8,7 @@ use burn::{
 
 use super::{
     Network,
+    fused::{AdamStep, adam},
     parameters::{Path, replace, tensor_file, track_path},
 };
 use crate::{
@@ -15,9 +16,6 @@ use crate::{
     manifest::{Optimizer as Kind, TrainingConfig},
     tensors::TensorFile,
 };
-
-/// Adam's ε, as in its paper.
-const EPSILON: f64 = 1e-8;
 
 /// Adam or SGD over every trained parameter of a network.
 pub(super) struct Optimizer {
@@ -128,47 +126,21 @@ impl ModuleMapper for Update<'_> {
             let gradient = gradient.without_autodiff().reshape([count]);
             let value = value.reshape([count]);
             let updated = match *kind {
-                Kind::Adam { beta1, beta2, weight_decay } => adam(
-                    value,
-                    gradient,
-                    state,
-                    rate,
-                    [beta1.into(), beta2.into(), weight_decay.into()],
-                    step,
-                ),
+                Kind::Adam { beta1, beta2, weight_decay } => {
+                    let betas = [beta1.into(), beta2.into(), weight_decay.into()];
+                    let zeros = || Tensor::zeros([count], &value.device());
+                    let first = state.first.take().unwrap_or_else(zeros);
+                    let second = state.second.take().unwrap_or_else(zeros);
+                    let [value, first, second] =
+                        adam(value, gradient, first, second, AdamStep::new(rate, betas, step));
+                    (state.first, state.second) = (Some(first), Some(second));
+                    value
+                }
                 Kind::Sgd { momentum } => sgd(value, gradient, state, rate, momentum.into()),
             };
             updated.reshape(shape)
         })
     }
-}
-
-/// Algorithm 1 of Adam in the efficient order of its section 2, with AdamW's decay.
-fn adam(
-    value: Tensor<1>,
-    gradient: Tensor<1>,
-    state: &mut State,
-    rate: f64,
-    [beta1, beta2, decay]: [f64; 3],
-    step: u32,
-) -> Tensor<1> {
-    let step = step as i32;
-    let (correction1, correction2) = (1.0 - beta1.powi(step), (1.0 - beta2.powi(step)).sqrt());
-    let square = gradient.clone() * gradient.clone();
-    let first = match state.first.take() {
-        Some(first) => first * beta1 + gradient * (1.0 - beta1),
-        None => gradient * (1.0 - beta1),
-    };
-    let second = match state.second.take() {
-        Some(second) => second * beta2 + square * (1.0 - beta2),
-        None => square * (1.0 - beta2),
-    };
-    state.first = Some(first.clone());
-    state.second = Some(second.clone());
-    let change =
-        first / (second.sqrt() + EPSILON * correction2) * (rate * correction2 / correction1);
-    let value = if decay > 0.0 { value * (1.0 - rate * decay) } else { value };
-    value - change
 }
 
 fn sgd(

@@ -121,11 +121,6 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The job.
-    pub fn job(&self) -> &TrainJob {
-        &self.job
-    }
-
     /// Steps done.
     pub fn step(&self) -> u32 {
         self.step

@@ -82,10 +82,22 @@ async fn identify(app: App, rpc: &Rpc) -> Result<Health, RpcError> {
     local::set_text(&key, &genesis);
     if was_reset(known.as_deref(), &genesis) {
         app.trainer.forget_chain();
-        app.reset.set(true);
+        local::set_text(&reset_key(config.chain_id), &genesis);
         app.refresh();
     }
+    // Kept until it was read: a reload right after the reset must not swallow the news.
+    app.reset.set(local::text(&reset_key(config.chain_id)).is_some());
     Ok(Health::Up)
+}
+
+/// The visitor has read that the chain began anew.
+pub(crate) fn understood_reset(app: App) {
+    local::remove(&reset_key(app.config().chain_id));
+    app.reset.set(false);
+}
+
+fn reset_key(chain_id: u64) -> String {
+    format!("delea.reset.{chain_id}")
 }
 
 /// Whether a chain began anew: its first block is another than the remembered one.

@@ -86,7 +86,7 @@ pub(crate) fn Banners() -> impl IntoView {
                 kind="chain-reset"
                 text="The chain began anew since your last visit: its earlier models and tokens are gone. What this browser kept of them was cleared."
             >
-                <button class="button small" on:click=move |_| app.reset.set(false)>"Understood"</button>
+                <button class="button small" on:click=move |_| health::understood_reset(app)>"Understood"</button>
             </Line>
         </Show>
     }

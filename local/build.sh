@@ -18,7 +18,7 @@ build_site() {
 build_workers() {
   build_worker cpu cpu-worker 2 "-O3" cpu
   build_worker import release z "-Oz" import,worker
-  build_worker gpu gpu-worker s "-Oz" gpu
+  build_worker gpu gpu-worker z "-Oz" gpu
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"

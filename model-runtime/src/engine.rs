@@ -4,6 +4,7 @@
 mod commitment;
 mod evaluate;
 mod fused;
+mod linear;
 mod network;
 mod optimizer;
 mod parameters;

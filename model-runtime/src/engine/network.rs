@@ -17,6 +17,7 @@ use burn::{
     },
 };
 
+use super::linear::linear;
 use crate::{
     RuntimeError,
     rng::Random,
@@ -166,7 +167,7 @@ fn build(
             (
                 LayerSpec::Dense { units },
                 Shape::Features { size: n } | Shape::Sequence { dimension: n, .. },
-            ) => Layer::Dense(linear(*n, *units, device)),
+            ) => Layer::Dense(new_linear(*n, *units, device)),
             (
                 LayerSpec::Conv2d { channels: out, kernel, stride, padding, groups },
                 Shape::Image { channels, .. },
@@ -217,8 +218,8 @@ fn build(
                     .with_initializer(Initializer::Zeros)
                     .init(device),
                 mlp_norm: LayerNormConfig::new(*n).init(device),
-                expand: linear(*n, *hidden, device),
-                contract: linear(*hidden, *n, device),
+                expand: new_linear(*n, *hidden, device),
+                contract: new_linear(*hidden, *n, device),
                 causal: *causal,
             }),
             (LayerSpec::Residual { layers }, shape) => {
@@ -238,7 +239,7 @@ fn build(
     Ok((layers, shape))
 }
 
-fn linear(input: usize, output: usize, device: &Device) -> Linear {
+fn new_linear(input: usize, output: usize, device: &Device) -> Linear {
     LinearConfig::new(input, output).with_initializer(Initializer::Zeros).init(device)
 }
 
@@ -265,8 +266,8 @@ impl Layer {
     ) -> Result<Value, RuntimeError> {
         use Value::{Features, Image, Sequence, Tokens};
         Ok(match (self, value) {
-            (Self::Dense(layer), Features(x)) => Features(layer.forward(x)),
-            (Self::Dense(layer), Sequence(x)) => Sequence(layer.forward(x)),
+            (Self::Dense(layer), Features(x)) => Features(linear(layer, x)),
+            (Self::Dense(layer), Sequence(x)) => Sequence(linear(layer, x)),
             (Self::Conv2d(layer), Image(x)) => Image(layer.forward(x)),
             (Self::BatchNorm(layer), Features(x)) => Features(layer.forward(x)),
             (Self::BatchNorm(layer), Image(x)) => Image(layer.forward(x)),
@@ -373,7 +374,7 @@ impl TransformerBlock {
             input = input.mask_attn(generate_autoregressive_mask(batch, length, &x.device()));
         }
         let x = x + self.attention.forward(input).context;
-        let hidden = activation::gelu(self.expand.forward(self.mlp_norm.forward(x.clone())));
-        x + self.contract.forward(hidden)
+        let hidden = activation::gelu(linear(&self.expand, self.mlp_norm.forward(x.clone())));
+        x + linear(&self.contract, hidden)
     }
 }

@@ -16,9 +16,9 @@ build_site() {
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  build_worker cpu cpu-worker 2 "-O3" cpu
-  build_worker import release z "-Oz" import,worker
-  build_worker gpu gpu-worker z "-Oz" gpu
+  build_worker cpu cpu-worker 3 cpu
+  build_worker import release z import,worker
+  build_worker gpu gpu-worker z gpu
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
@@ -30,7 +30,6 @@ build_workers() {
 worker_inputs() {
   local features=$1
   rustc ${WASM_TOOLCHAIN:++$WASM_TOOLCHAIN} --version
-  wasm-opt --version
   wasm-bindgen --version
   cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -p delea-model-runtime \
     --no-default-features --features "$features" | sed 's/ (.*//' | LC_ALL=C sort -u
@@ -44,12 +43,13 @@ worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
-# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES
+# build_worker NAME PROFILE LINK-LEVEL FEATURES
 #
 # LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
-# that their profile keeps small stay small.
+# that their profile keeps small stay small. wasm-opt is left out: what it shortens compresses worse,
+# and browsers run the CPU worker's loops slower after it.
 build_worker() {
-  local name=$1 profile=$2 link=$3 level=$4 features=$5
+  local name=$1 profile=$2 link=$3 features=$4
   local key out bin=$name-worker work
   key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
   out=$CACHE/workers/$key
@@ -63,15 +63,12 @@ build_worker() {
   work=$(mktemp -d)
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"
-  run "wasm-opt-$name" "optimising the $name worker" wasm-opt "$level" \
-    --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
-    --enable-reference-types --enable-multivalue -o "$work/optimised.wasm" "$work/${bin}_bg.wasm"
   local hash
-  hash=$(cat "$work/optimised.wasm" "$work/$bin.js" | sha256sum | cut -c1-16)
+  hash=$(cat "$work/${bin}_bg.wasm" "$work/$bin.js" | sha256sum | cut -c1-16)
   rm -rf "$out"
   mkdir -p "$out"
   # Names carry the hash so that browsers may keep them for ever; only the entry script is asked for anew.
-  mv "$work/optimised.wasm" "$out/$bin-$hash.wasm"
+  mv "$work/${bin}_bg.wasm" "$out/$bin-$hash.wasm"
   mv "$work/$bin.js" "$out/$bin-$hash.js"
   cat >"$out/$bin.js" <<JS
 import init from "./$bin-$hash.js";

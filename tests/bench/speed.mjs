@@ -2,16 +2,13 @@
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { chromium } from "playwright-core";
+import * as playwright from "playwright-core";
+import { chromium } from "../chromium.mjs";
 
-const FLAGS = [
-  "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  "--enable-unsafe-webgpu",
-];
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 const ROUNDS = 3;
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+export const launch = () => playwright.chromium.launch(chromium);
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { defineConfig } from "@playwright/test";
+import { chromium } from "../chromium.mjs";
 
 const artefacts = path.resolve(import.meta.dirname, "../artefacts");
 
@@ -17,12 +18,6 @@ export default defineConfig({
     viewport: { width: 1280, height: 800 },
     trace: "retain-on-failure",
     screenshot: "only-on-failure",
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: [
-        "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--enable-unsafe-webgpu",
-      ],
-    },
+    launchOptions: chromium,
   },
 });

@@ -54,6 +54,14 @@ pub(crate) fn revert_sentence(data: &Bytes) -> String {
 }
 
 impl TxError {
+    /// What to tell beside the button that was pressed; nothing where a dialog asks already.
+    pub(crate) fn told(self) -> Option<String> {
+        match self {
+            Self::NotConnected => None,
+            error => Some(sentence(&error.to_string())),
+        }
+    }
+
     fn from_rpc(error: RpcError) -> Self {
         match error {
             RpcError::Node { data: Some(data), .. } => Self::Contract(revert_sentence(&data)),

@@ -1,6 +1,62 @@
 //! Form fields: label, input, help and error belong together, for eyes and screen readers alike.
 
 use leptos::prelude::*;
+use web_sys::{DragEvent, Event, File, FileList, HtmlInputElement};
+
+/// One of several, as a radio button.
+#[component]
+pub(crate) fn Radio<T>(
+    /// Name of the several.
+    group: &'static str,
+    /// For tests.
+    #[prop(into)]
+    id: String,
+    /// Label.
+    label: &'static str,
+    /// A word of help.
+    #[prop(optional)]
+    words: &'static str,
+    /// What it stands for.
+    value: T,
+    /// What is chosen.
+    chosen: RwSignal<T>,
+) -> impl IntoView
+where
+    T: Copy + PartialEq + Send + Sync + 'static,
+{
+    view! {
+        <label class="choice">
+            <input
+                type="radio"
+                name=group
+                data-testid=id
+                prop:checked=move || chosen.get() == value
+                on:change=move |_| chosen.set(value)
+            />
+            <span><strong>{label}</strong>{(!words.is_empty()).then(|| view! { <span class="muted">{words}</span> })}</span>
+        </label>
+    }
+}
+
+/// The files of a list.
+pub(crate) fn listed(files: Option<FileList>) -> Vec<File> {
+    let Some(files) = files else { return Vec::new() };
+    (0..files.length()).filter_map(|i| files.get(i)).collect()
+}
+
+/// The files that were dropped.
+pub(crate) fn dropped(event: &DragEvent) -> Vec<File> {
+    event.prevent_default();
+    listed(event.data_transfer().and_then(|data| data.files()))
+}
+
+/// The files that were chosen. The same ones can be chosen again after they were mended.
+pub(crate) fn picked(event: &Event) -> Vec<File> {
+    let element = event_target::<HtmlInputElement>(event);
+    let files = listed(element.files());
+    element.set_value("");
+    files
+}
 
 /// A labelled text field.
 #[component]

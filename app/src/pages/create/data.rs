@@ -20,7 +20,7 @@ use crate::{
     app::{App, use_app},
     components::{
         bars::{Bar, Bars},
-        field::{Slider, TextField},
+        field::{Radio, Slider, TextField, dropped, picked},
         icons,
         layers::shape,
         sample::Example,
@@ -44,25 +44,11 @@ pub(super) fn DataStep(
     draft: Draft,
 ) -> impl IntoView {
     let own = RwSignal::new(true);
-    let tab = move |value: bool, name: &'static str, testid: &'static str| {
-        view! {
-            <label class="choice">
-                <input
-                    type="radio"
-                    name="data-source"
-                    data-testid=testid
-                    prop:checked=move || own.get() == value
-                    on:change=move |_| own.set(value)
-                />
-                <span><strong>{name}</strong></span>
-            </label>
-        }
-    };
     view! {
         <fieldset class="choices inline">
             <legend class="visually-hidden">"Where the data comes from"</legend>
-            {tab(true, "My own file", "data-own")}
-            {tab(false, "Data of another model", "data-published")}
+            <Radio group="data-source" id="data-own" label="My own file" value=true chosen=own/>
+            <Radio group="data-source" id="data-published" label="Data of another model" value=false chosen=own/>
         </fieldset>
         {move || match own.get() {
             true => view! { <OwnFile draft/> }.into_any(),
@@ -110,9 +96,7 @@ fn OwnFile(
             busy.set(false);
         });
     };
-    let take = move |list: Option<web_sys::FileList>| {
-        let Some(list) = list else { return };
-        let taken: Vec<File> = (0..list.length()).filter_map(|i| list.get(i)).collect();
+    let take = move |taken: Vec<File>| {
         let Some(first) = taken.first() else { return };
         name.set(title(&first.name()));
         files.set(taken);
@@ -125,9 +109,8 @@ fn OwnFile(
             on:dragover=move |event| { event.prevent_default(); over.set(true); }
             on:dragleave=move |_| over.set(false)
             on:drop=move |event: leptos::ev::DragEvent| {
-                event.prevent_default();
                 over.set(false);
-                take(event.data_transfer().and_then(|data| data.files()));
+                take(dropped(&event));
             }
         >
             {icons::upload()}
@@ -144,12 +127,7 @@ fn OwnFile(
                 accept=".csv,.gz,.zip,.idx,.idx3-ubyte,.idx1-ubyte"
                 data-testid="data-file"
                 aria-describedby="data-problem"
-                on:change=move |event| {
-                    let element = event_target::<web_sys::HtmlInputElement>(&event);
-                    take(element.files());
-                    // The same file can be chosen again after it was mended.
-                    element.set_value("");
-                }
+                on:change=move |event| take(picked(&event))
             />
         </label>
         <p id="data-problem" class="field-error" role="alert" data-testid="data-error">{move || problem.get()}</p>

@@ -167,10 +167,7 @@ async fn make(
         call,
     )
     .await
-    .map_err(|error| match error {
-        TxError::NotConnected => None,
-        error => say(error.to_string()),
-    })?;
+    .map_err(TxError::told)?;
     contracts::created_model(&receipt)
         .ok_or_else(|| say("the chain did not create a model".to_owned()))
 }

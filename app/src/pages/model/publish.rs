@@ -262,10 +262,7 @@ async fn submit(
         call,
     )
     .await
-    .map_err(|error| match error {
-        TxError::NotConnected => None,
-        error => say(error.to_string()),
-    })?;
+    .map_err(TxError::told)?;
     let job = contracts::Job::of(&receipt)
         .ok_or_else(|| say("the chain settled something else than a training".into()))?;
     keep::drop_finished(&finished.job.key);

@@ -9,7 +9,7 @@ use crate::{
     browser,
     chain::quotes,
     components::{
-        field::Slider,
+        field::{Radio, Slider},
         plot::{Plot, Series},
         states::{Failure, Skeleton},
     },
@@ -191,21 +191,6 @@ fn Start(
         };
         app.trainer.start(job, None);
     };
-    let device = |value: Choice, name: &'static str, words: &'static str| {
-        let id = format!("device-{}", name.to_lowercase());
-        view! {
-            <label class="choice">
-                <input
-                    type="radio"
-                    name="device"
-                    data-testid=id
-                    prop:checked=move || choice.get() == value
-                    on:change=move |_| choice.set(value)
-                />
-                <span><strong>{name}</strong><span class="muted">{words}</span></span>
-            </label>
-        }
-    };
     let curve = Signal::derive(move || {
         let points = model.detail.with(|d| quotes::reward_by_steps(d, most));
         vec![Series::new("reward", points)]
@@ -252,9 +237,9 @@ fn Start(
                 <summary>"Options"</summary>
                 <fieldset class="choices">
                     <legend>"Device"</legend>
-                    {device(Choice::Automatic, "Automatic", "The fastest for this model")}
-                    {device(Choice::Cpu, "CPU", "Works everywhere; exact, so anyone can repeat it bit for bit")}
-                    {device(Choice::Gpu, "GPU", "Through WebGPU; falls back to the CPU")}
+                    <Radio group="device" id="device-automatic" label="Automatic" words="The fastest for this model" value=Choice::Automatic chosen=choice/>
+                    <Radio group="device" id="device-cpu" label="CPU" words="Works everywhere; exact, so anyone can repeat it bit for bit" value=Choice::Cpu chosen=choice/>
+                    <Radio group="device" id="device-gpu" label="GPU" words="Through WebGPU; falls back to the CPU" value=Choice::Gpu chosen=choice/>
                 </fieldset>
             </details>
         </section>

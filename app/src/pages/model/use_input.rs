@@ -10,6 +10,7 @@ use super::ModelView;
 use crate::{
     components::{
         draw::DrawCanvas,
+        field::{dropped, listed, picked},
         icons,
         sample::{Example, Picture},
     },
@@ -63,8 +64,8 @@ pub(super) fn PictureInput(
         drawing.set(None);
         input.set(None);
     };
-    let take = move |file: Option<web_sys::File>| {
-        let Some(file) = file else { return };
+    let take = move |files: Vec<web_sys::File>| {
+        let Some(file) = files.into_iter().next() else { return };
         spawn_local(async move {
             let pictures = Pictures { channels, height, width, frame: frame.get_untracked() };
             match pictures.read_file(&file).await {
@@ -79,8 +80,7 @@ pub(super) fn PictureInput(
         });
     };
     let paste = window_event_listener(leptos::ev::paste, move |event| {
-        let files = event.clipboard_data().and_then(|data| data.files());
-        take(files.and_then(|files| files.get(0)));
+        take(listed(event.clipboard_data().and_then(|data| data.files())));
     });
     on_cleanup(move || paste.remove());
     let seen = Signal::derive(move || {
@@ -94,9 +94,8 @@ pub(super) fn PictureInput(
             on:dragover=move |event| { event.prevent_default(); over.set(true); }
             on:dragleave=move |_| over.set(false)
             on:drop=move |event: leptos::ev::DragEvent| {
-                event.prevent_default();
                 over.set(false);
-                take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
+                take(dropped(&event));
             }
         >
             <DrawCanvas on_change=drawn clear/>
@@ -113,11 +112,7 @@ pub(super) fn PictureInput(
                         type="file"
                         accept="image/*"
                         data-testid="image-file"
-                        on:change=move |event| {
-                            let element = event_target::<web_sys::HtmlInputElement>(&event);
-                            take(element.files().and_then(|files| files.get(0)));
-                            element.set_value("");
-                        }
+                        on:change=move |event| take(picked(&event))
                     />
                 </label>
             </div>

@@ -199,10 +199,7 @@ async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Opt
     let call = contracts::infer_call(detail.summary.head, Digest::of(&bytes), max_price, deadline);
     transaction::send(app, Deed { doing: "Paying", done: "Paid." }, model.address, call)
         .await
-        .map_err(|error| match error {
-            TxError::NotConnected => None,
-            error => Some(sentence(&error.to_string())),
-        })?;
+        .map_err(TxError::told)?;
     Ok(detail.summary.parameters)
 }
 

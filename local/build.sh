@@ -16,9 +16,9 @@ build_site() {
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  build_worker cpu cpu-worker 3 cpu
-  build_worker import release z import,worker
-  build_worker gpu gpu-worker z gpu
+  build_worker cpu cpu-worker 2 none cpu
+  build_worker import release z none import,worker
+  build_worker gpu gpu-worker z -Oz gpu
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
@@ -30,6 +30,7 @@ build_workers() {
 worker_inputs() {
   local features=$1
   rustc ${WASM_TOOLCHAIN:++$WASM_TOOLCHAIN} --version
+  wasm-opt --version
   wasm-bindgen --version
   cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -p delea-model-runtime \
     --no-default-features --features "$features" | sed 's/ (.*//' | LC_ALL=C sort -u
@@ -43,13 +44,14 @@ worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
-# build_worker NAME PROFILE LINK-LEVEL FEATURES
+# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES
 #
 # LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
-# that their profile keeps small stay small. wasm-opt is left out: what it shortens compresses worse,
-# and browsers run the CPU worker's loops slower after it.
+# that their profile keeps small stay small. WASM-OPT-LEVEL is -Oz for the WebGPU worker, whose steps
+# take five times as long without it, and none for the others: what it shortens compresses worse, and
+# the CPU worker's loops run slower after it.
 build_worker() {
-  local name=$1 profile=$2 link=$3 features=$4
+  local name=$1 profile=$2 link=$3 level=$4 features=$5
   local key out bin=$name-worker work
   key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
   out=$CACHE/workers/$key
@@ -63,6 +65,11 @@ build_worker() {
   work=$(mktemp -d)
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"
+  if [ "$level" != none ]; then
+    run "wasm-opt-$name" "optimising the $name worker" wasm-opt "$level" \
+      --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
+      --enable-reference-types --enable-multivalue -o "$work/${bin}_bg.wasm" "$work/${bin}_bg.wasm"
+  fi
   local hash
   hash=$(cat "$work/${bin}_bg.wasm" "$work/$bin.js" | sha256sum | cut -c1-16)
   rm -rf "$out"

@@ -42,7 +42,8 @@ test("a reverted transaction shows the contract's own reason in words", async ({
   const one = "0x" + "11".repeat(32);
   const args = [{ base: head, steps: 100, parametersHash: one, checkpointRoot: one, accuracyPpm: 1, minReward: 0n, deadline: 2n ** 40n }];
   const data = encodeFunctionData({ abi, functionName: "train", args });
-  await rpc(world.rpcUrl, "eth_sendTransaction", [{ from: BOB, to: world.sample, data }]);
+  const hash = await rpc(world.rpcUrl, "eth_sendTransaction", [{ from: BOB, to: world.sample, data }]);
+  await expect.poll(() => rpc(world.rpcUrl, "eth_getTransactionReceipt", [hash])).not.toBeNull();
   await page.getByTestId("publish-training").click();
   await expect(page.getByTestId("publish-error").or(page.getByTestId("stale-base")).first()).toContainText(/version/i);
   await picture(page, "stale-base");

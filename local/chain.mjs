@@ -19,11 +19,14 @@ export async function rpc(url, method, params = []) {
   return result;
 }
 
-// Starts anvil and waits for it to say that it listens.
-export async function startChain({ port, stateFile, logs = () => {} }) {
+// Starts anvil and waits for it to say that it listens. `genesis`: seconds, now unless given.
+export async function startChain({ port, stateFile, genesis, logs = () => {} }) {
   const child = spawn(
     path.resolve("node_modules/.bin/anvil"),
-    ["--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${CHAIN_ID}`, "--state", stateFile, "--state-interval", "5"],
+    [
+      "--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${CHAIN_ID}`, "--state", stateFile, "--state-interval", "5",
+      ...(genesis ? ["--timestamp", `${genesis}`] : []),
+    ],
     // Its own process group: Ctrl-C reaches only us, and we stop it after the server.
     { stdio: ["ignore", "pipe", "pipe"], detached: true },
   );

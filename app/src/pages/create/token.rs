@@ -149,8 +149,12 @@ pub(super) fn TokenStep(
     };
     let words = Signal::derive(move || {
         format!(
-            "The first training of {} steps earns {} {}; each earns {} of what is left, and after {} trainings half of the pool is paid out. One use costs {} {} at the start.",
-            draft.reference.get(),
+            "The first training{} earns {} {}; each earns {} of what is left, and after {} trainings half of the pool is paid out. One use costs {} {} at the start.",
+            // Steps appear here once they are a number.
+            reference(&draft.reference.get()).map_or(String::new(), |steps| format!(
+                " of {}",
+                format::plural(steps.into(), "step")
+            )),
             format::number(first()),
             symbol(),
             format::percent(part()),

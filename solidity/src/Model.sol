@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ModelReader} from "./ModelReader.sol";
+import {ModelGovernance} from "./ModelGovernance.sol";
+import {ModelToken} from "./ModelToken.sol";
 import {IModel} from "./interfaces/IModel.sol";
+import {Curve} from "./libraries/Curve.sol";
 import {ModelArgs} from "./libraries/ModelArgs.sol";
 
 /// @title Model
 /// @notice See {IModel}. Every model is a clone of this code with its own fixed choices in {ModelArgs}.
-/// @dev Nobody has a privilege here: no owner, no pause, no upgrade. The code calls no other contract, so there is
-/// nothing to re-enter; state is still written before tokens move.
-contract Model is ModelReader {
+/// @dev No owner, no pause, no upgrade; what the creator and the largest holders may do stands in {ModelGovernance}.
+/// The code calls no other contract, so there is nothing to re-enter; state is still written before tokens move.
+contract Model is ModelGovernance {
     /// @dev The creator receives one twentieth of the supply: 5%.
     uint256 internal constant CREATOR_DIVISOR = 20;
 
-    /// @dev Accuracy of one, in parts per million.
-    uint32 internal constant PPM = 1e6;
-
     address internal immutable FACTORY;
+    address internal immutable JOBS;
+    address internal immutable SCORES;
+    address internal immutable VAULT;
 
     /// @dev Address of the shared code, which is nobody's model and is never set up.
     address internal immutable SHARED_CODE;
 
-    constructor(address factory) {
-        FACTORY = factory;
+    constructor(address factory, address jobs, address scores, address vault) {
+        (FACTORY, JOBS, SCORES, VAULT) = (factory, jobs, scores, vault);
         SHARED_CODE = address(this);
+    }
+
+    modifier only(address contract_) {
+        if (msg.sender != contract_) revert OnlyProtocol(msg.sender);
+        _;
     }
 
     /// @inheritdoc IModel
@@ -33,131 +40,138 @@ contract Model is ModelReader {
         uint256 supply = ModelArgs.economy().supply;
         address creator_ = ModelArgs.creator();
         uint256 creatorShare = supply / CREATOR_DIVISOR;
-        // The factory bounds the supply by 2^120.
+        // The factory bounds the supply by 2^96.
         // forge-lint: disable-next-line(unsafe-typecast)
-        _state = State(uint128(supply - creatorShare), 0, 1, 0);
-        _versions[0] = StoredVersion(genesis, creator_, 0, 0, uint40(block.number));
-        _mint(address(this), supply - creatorShare);
-        _mint(creator_, creatorShare);
+        _state = State({
+            pool: uint96(supply - creatorShare), head: 0, versionCount: 1, jobCount: 0, holderCount: 0, round: 0
+        });
+        _versions[0] = StoredVersion(genesis, creator_, 0, uint64(block.number), 0, 0);
+        _mintSeatless(address(this), supply - creatorShare);
+        _mintSeatless(creator_, creatorShare);
     }
 
     // ─── Training ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// @inheritdoc IModel
-    function train(TrainSubmission calldata submission) external returns (uint256 reward) {
-        _requireBefore(submission.deadline);
+    function payTraining(uint64 job, address worker, Settlement calldata settlement, uint256 minReward)
+        external
+        only(JOBS)
+        returns (uint256 reward)
+    {
         State memory state = _state;
-        if (submission.base != state.head) revert StaleBase(submission.base, state.head);
-        if (submission.accuracyPpm > PPM) revert AccuracyOutOfRange(submission.accuracyPpm, PPM);
-        if (submission.parametersHash == 0) revert ParametersMissing();
-
-        reward = _rewardDown(state.pool, submission.steps, ModelArgs.economy());
-        if (reward == 0) revert ZeroReward();
-        if (reward < submission.minReward) revert RewardBelowMinimum(reward, submission.minReward);
-        _settleTraining(submission, msg.sender, reward, state);
+        reward = _rewardDown(state.pool, settlement.units, ModelArgs.economy());
+        if (reward == 0 || reward < minReward) return 0;
+        // The reward is smaller than the pool, which is a uint96.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        state.pool -= uint96(reward);
+        _log(state, job, JobKind.Train, worker, settlement, reward);
+        _transfer(address(this), worker, reward);
     }
 
-    /// @dev Publishes the version and pays: the one place where tokens leave the pool.
-    function _settleTraining(TrainSubmission calldata submission, address worker, uint256 reward, State memory state)
-        internal
+    /// @inheritdoc IModel
+    function publish(uint64 job, address author, bytes32 parametersHash, uint32 accuracyPpm)
+        external
+        only(JOBS)
+        returns (uint32 id)
     {
-        bytes32 baseHash = _versions[submission.base].parametersHash;
-        if (submission.parametersHash == baseHash) revert ParametersUnchanged(baseHash);
-        uint32 id = state.versionCount;
+        State memory state = _state;
+        if (parametersHash == _versions[state.head].parametersHash) revert ParametersUnchanged(parametersHash);
+        id = state.versionCount;
+        _versions[id] = StoredVersion(parametersHash, author, state.head, uint64(block.number), job, accuracyPpm);
+        emit VersionPublished(id, state.head, author, job, parametersHash, accuracyPpm);
         state.head = id;
         state.versionCount = id + 1;
-        state.jobCount += 1;
-        // The reward is smaller than the pool, which is a uint128.
-        // forge-lint: disable-next-line(unsafe-typecast)
-        state.pool -= uint128(reward);
+        state.round += 1;
         _state = state;
-        _versions[id] = StoredVersion(
-            submission.parametersHash,
-            worker,
-            submission.base,
-            // Checked to be at most 1e6.
-            // forge-lint: disable-next-line(unsafe-typecast)
-            uint24(submission.accuracyPpm),
-            uint40(block.number)
-        );
-        _transfer(address(this), worker, reward);
-        emit JobSettled(
-            state.jobCount,
-            JobKind.Train,
-            worker,
-            submission.base,
-            id,
-            submission.steps,
-            baseHash,
-            submission.parametersHash,
-            submission.checkpointRoot,
-            submission.accuracyPpm,
-            reward,
-            state.pool
-        );
     }
 
     // ─── Inference ───────────────────────────────────────────────────────────────────────────────────────────────
 
     /// @inheritdoc IModel
     function infer(InferRequest calldata request) external returns (uint256 price) {
-        _requireBefore(request.deadline);
-        if (request.count == 0) revert ZeroInferences();
+        // Seconds of drift do not matter to a deadline that a person chose.
+        // forge-lint: disable-next-line(block-timestamp)
+        if (block.timestamp > request.deadline) revert DeadlinePassed(request.deadline, block.timestamp);
         State memory state = _state;
-        StoredVersion memory used = _storedVersion(request.version, state.versionCount);
-        price = _priceUp(state.pool, request.count, ModelArgs.economy());
-        if (price > request.maxPrice) revert PriceAboveMaximum(price, request.maxPrice);
-
-        state.jobCount += 1;
+        uint32 accuracyPpm = _storedVersion(request.version, state.versionCount).accuracyPpm;
+        price = _quoteWithin(state.pool, request.count, request.maxPrice);
         // The price is at most the pool, and the sum at most the supply, or the transfer below reverts.
         // forge-lint: disable-next-line(unsafe-typecast)
-        state.pool += uint128(price);
-        _state = state;
+        state.pool += uint96(price);
+        Settlement memory settlement = Settlement({
+            requester: msg.sender,
+            base: request.version,
+            units: request.count,
+            input: request.inputHash,
+            output: 0,
+            checkpointRoot: 0,
+            accuracyPpm: accuracyPpm,
+            latency: 0,
+            timeout: 0
+        });
+        _log(state, 0, JobKind.Infer, msg.sender, settlement, price);
         _transfer(msg.sender, address(this), price);
-        emit JobSettled(
-            state.jobCount,
-            JobKind.Infer,
-            msg.sender,
-            request.version,
-            request.version,
-            request.count,
-            request.inputHash,
-            used.parametersHash,
-            0,
-            used.accuracyPpm,
-            price,
-            state.pool
-        );
     }
 
-    // ─── Token ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// @notice Moves the caller's tokens. Refuses recipients from which they could never move again.
-    function transfer(address to, uint256 amount) public override returns (bool) {
-        _requireRecipient(to);
-        return super.transfer(to, amount);
+    /// @inheritdoc IModel
+    function lockPrice(address user, uint32 count, uint256 maxPrice) external only(JOBS) returns (uint256 price) {
+        price = _quoteWithin(_state.pool, count, maxPrice);
+        _transfer(user, JOBS, price);
     }
 
-    /// @notice Moves tokens on an allowance. Refuses recipients from which they could never move again.
-    function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
-        _requireRecipient(to);
-        return super.transferFrom(from, to, amount);
+    /// @inheritdoc IModel
+    function settleInference(uint64 job, address worker, Settlement calldata settlement, uint256 price)
+        external
+        only(JOBS)
+    {
+        State memory state = _state;
+        // Locked tokens are part of the supply, which fits 96 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        state.pool += uint96(price);
+        _log(state, job, JobKind.Infer, worker, settlement, price);
+        _transfer(JOBS, address(this), price);
     }
 
-    /// @dev Solady lets one well-known contract spend everyone's tokens; here only the holder gives allowances.
-    function _givePermit2InfiniteAllowance() internal pure override returns (bool) {
-        return false;
+    /// @inheritdoc IModel
+    function payEmission(uint32 inferences) external only(SCORES) returns (uint256 amount) {
+        State memory state = _state;
+        ModelArgs.Economy memory economy = ModelArgs.economy();
+        amount = Curve.rewardDown(state.pool, uint256(inferences) * economy.inferenceUnit, economy.alpha);
+        // Smaller than the pool, which is a uint96.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        state.pool -= uint96(amount);
+        _state = state;
+        emit EmissionPaid(inferences, amount, state.pool);
+        _transfer(address(this), SCORES, amount);
     }
 
     // ─── Internals ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    function _requireBefore(uint64 deadline) internal view {
-        // Seconds of drift do not matter to a deadline that a person chose.
-        // forge-lint: disable-next-line(block-timestamp)
-        if (block.timestamp > deadline) revert DeadlinePassed(deadline, block.timestamp);
+    function _quoteWithin(uint256 pool_, uint32 count, uint256 maxPrice) internal view returns (uint256 price) {
+        if (count == 0) revert ZeroInferences();
+        price = _priceUp(pool_, count, ModelArgs.economy());
+        if (price > maxPrice) revert PriceAboveMaximum(price, maxPrice);
     }
 
-    function _requireRecipient(address to) internal view {
-        if (to == address(this) || to == address(0)) revert InvalidRecipient(to);
+    /// @dev Writes the state and the next entry of the log.
+    function _log(
+        State memory state,
+        uint64 job,
+        JobKind kind,
+        address worker,
+        Settlement memory settlement,
+        uint256 amount
+    ) internal {
+        state.jobCount += 1;
+        _state = state;
+        bytes32 hash =
+            keccak256(abi.encode(_logHash, job, kind, worker, settlement, amount, uint256(state.pool), state.jobCount));
+        _logHash = hash;
+        emit JobSettled(job, kind, worker, settlement, amount, state.pool, state.jobCount, hash);
+    }
+
+    /// @inheritdoc ModelToken
+    function _isSeatless(address account) internal view override returns (bool) {
+        return account == JOBS || account == SCORES || account == VAULT;
     }
 }

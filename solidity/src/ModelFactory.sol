@@ -15,13 +15,23 @@ contract ModelFactory is IModelFactory {
     uint256 internal constant MIN_SUPPLY = 1e18;
 
     /// @dev Leaves room beside the counters in the model's one state word, and below every product of the curve.
-    uint256 internal constant MAX_SUPPLY = 2 ** 120;
+    uint256 internal constant MAX_SUPPLY = type(uint96).max;
 
     /// @dev One reference training earns about a millionth of the pool.
     uint64 internal constant MIN_ALPHA = 1e12;
 
     /// @dev ln 2, rounded down: one reference training earns half of the pool.
     uint64 internal constant MAX_ALPHA = 693_147_180_559_945_309;
+
+    /// @dev Long enough that two steps are never in one block, short enough that the second one comes.
+    uint32 internal constant MIN_SECONDS = 1;
+    uint32 internal constant MAX_SECONDS = 30 days;
+
+    uint8 internal constant MIN_JURY = 3;
+    uint8 internal constant MAX_JURY = 21;
+
+    /// @dev Accuracy of one, in parts per million.
+    uint32 internal constant PPM = 1e6;
 
     /// @dev One inference weighs as much as a reference training.
     uint64 internal constant MAX_INFERENCE_UNIT = 1e18;
@@ -34,8 +44,8 @@ contract ModelFactory is IModelFactory {
 
     address[] internal _models;
 
-    constructor() {
-        implementation = address(new Model(address(this)));
+    constructor(address jobs, address scores, address vault) {
+        implementation = address(new Model(address(this), jobs, scores, vault));
     }
 
     /// @inheritdoc IModelFactory
@@ -46,7 +56,8 @@ contract ModelFactory is IModelFactory {
             params.symbol,
             msg.sender,
             params.manifest,
-            ModelArgs.Economy(params.supply, params.alpha, params.inferenceUnit, params.referenceSteps)
+            ModelArgs.Economy(params.supply, params.alpha, params.inferenceUnit, params.referenceSteps),
+            params.rules
         );
         // The address follows from the creator's choices and the place in the list, so a chain reorganisation
         // cannot put another model under an address that somebody already used.
@@ -92,7 +103,26 @@ contract ModelFactory is IModelFactory {
         if (p.inferenceUnit == 0 || p.inferenceUnit > MAX_INFERENCE_UNIT) {
             revert InferenceUnitOutOfRange(p.inferenceUnit, 1, MAX_INFERENCE_UNIT);
         }
+        _checkRules(p.rules);
         if (p.manifest == 0) revert ManifestMissing();
         if (p.genesis == 0) revert GenesisMissing();
+    }
+
+    function _checkRules(IModel.Rules calldata r) internal pure {
+        if (r.bond == 0) revert BondMissing();
+        if (r.jurySize < MIN_JURY || r.jurySize > MAX_JURY || r.jurySize % 2 == 0) {
+            revert JurySizeOutOfRange(r.jurySize, MIN_JURY, MAX_JURY);
+        }
+        _checkSeconds(r.rollbackDelay);
+        _checkSeconds(r.challengeWindow);
+        _checkSeconds(r.juryPhase);
+        _checkSeconds(r.trainLease);
+        _checkSeconds(r.inferLease);
+        if (r.roundLength != 0) _checkSeconds(r.roundLength);
+        if (r.minImprovementPpm > PPM) revert ImprovementOutOfRange(r.minImprovementPpm, PPM);
+    }
+
+    function _checkSeconds(uint32 time) internal pure {
+        if (time < MIN_SECONDS || time > MAX_SECONDS) revert SecondsOutOfRange(time, MIN_SECONDS, MAX_SECONDS);
     }
 }

@@ -1,37 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ModelToken} from "./ModelToken.sol";
 import {IModel} from "./interfaces/IModel.sol";
 import {Curve} from "./libraries/Curve.sol";
 import {ModelArgs} from "./libraries/ModelArgs.sol";
 import {Page} from "./libraries/Page.sol";
-import {ERC20} from "solady/tokens/ERC20.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title ModelReader
 /// @notice What a model stores, and all that can be read from it without changing anything.
-abstract contract ModelReader is IModel, ERC20 {
+abstract contract ModelReader is IModel, ModelToken {
     /// @dev Most points of a path in one call: a plot needs no more, and the loop stays far below any gas limit.
     uint256 internal constant MAX_POINTS = 256;
 
-    /// @dev The state every job touches, in one word.
-    struct State {
-        uint128 pool;
-        uint32 head;
-        uint32 versionCount;
-        uint64 jobCount;
-    }
-
-    /// @dev {IModel-Version} in two words.
+    /// @dev {IModel-Version} in three words.
     struct StoredVersion {
         bytes32 parametersHash;
         address author;
         uint32 parent;
-        uint24 accuracyPpm;
-        uint40 blockNumber;
+        uint64 blockNumber;
+        uint64 job;
+        uint32 accuracyPpm;
     }
 
-    State internal _state;
+    bytes32 internal _logHash;
 
     mapping(uint256 id => StoredVersion) internal _versions;
 
@@ -101,8 +94,23 @@ abstract contract ModelReader is IModel, ERC20 {
     }
 
     /// @inheritdoc IModel
+    function round() external view returns (uint32) {
+        return _state.round;
+    }
+
+    /// @inheritdoc IModel
     function pool() external view returns (uint256) {
         return _state.pool;
+    }
+
+    /// @inheritdoc IModel
+    function logHash() external view returns (bytes32) {
+        return _logHash;
+    }
+
+    /// @inheritdoc IModel
+    function rules() external view returns (Rules memory) {
+        return ModelArgs.rules();
     }
 
     /// @inheritdoc IModel
@@ -182,6 +190,6 @@ abstract contract ModelReader is IModel, ERC20 {
     }
 
     function _open(StoredVersion memory v) internal pure returns (Version memory) {
-        return Version(v.parametersHash, v.parent, v.accuracyPpm, v.author, v.blockNumber);
+        return Version(v.parametersHash, v.parent, v.accuracyPpm, v.author, v.blockNumber, v.job);
     }
 }

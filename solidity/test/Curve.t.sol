@@ -6,7 +6,7 @@ import {Base} from "./Base.sol";
 
 /// @notice The curve alone: its edges, its laws, and the 90-digit oracle.
 contract CurveTest is Base {
-    uint256 internal constant MAX_POOL = 2 ** 120;
+    uint256 internal constant MAX_POOL = type(uint96).max;
     uint256 internal constant MAX_UNITS = uint256(type(uint32).max) * WAD;
     uint256 internal constant MIN_ALPHA = 1e12;
     uint256 internal constant MAX_ALPHA = 693_147_180_559_945_309;

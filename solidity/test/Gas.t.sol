@@ -35,34 +35,17 @@ contract GasTest is Base {
         IModelFactory.CreateModel memory params = ordinary();
         params.name = "A name of thirty-one bytes here";
         params.symbol = "ELEVENBYTES";
-        params.supply = 2 ** 120 - 1;
+        params.supply = type(uint96).max;
         vm.prank(CREATOR);
         factory.createModel(params);
         _measure("createModel with the longest texts", CREATE_LIMIT);
     }
 
-    function test_gas_trainFirst() public {
-        IModel.TrainSubmission memory submission = training(REFERENCE_STEPS);
-        submission.minReward = model.quoteReward(REFERENCE_STEPS);
-        vm.prank(WORKER);
-        model.train(submission);
-        _measure("train, first of a new worker", TRAIN_LIMIT);
-    }
-
-    function test_gas_trainAgain() public {
-        trainAs(WORKER, REFERENCE_STEPS);
-        IModel.TrainSubmission memory submission = training(REFERENCE_STEPS);
-        submission.minReward = model.quoteReward(REFERENCE_STEPS);
-        vm.prank(WORKER);
-        model.train(submission);
-        _measure("train, again", TRAIN_LIMIT);
-    }
-
     function test_gas_infer() public {
         trainAs(USER, REFERENCE_STEPS);
-        IModel.InferRequest memory request = inference(1);
+        IModel.InferRequest memory r = inference(1);
         vm.prank(USER);
-        model.infer(request);
+        model.infer(r);
         _measure("infer", INFER_LIMIT);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Model} from "../src/Model.sol";
+import {IJobs} from "../src/interfaces/IJobs.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
 import {IModelFactory} from "../src/interfaces/IModelFactory.sol";
 import {Curve} from "../src/libraries/Curve.sol";
@@ -52,12 +53,24 @@ contract ModelTest is Base {
 
     function test_sharedCode_settlesNothing() public {
         IModel shared = IModel(factory.implementation());
-        IModel.TrainSubmission memory submission = training(REFERENCE_STEPS);
-        vm.expectRevert();
-        shared.train(submission);
-        IModel.InferRequest memory request = inference(1);
+        IModel.InferRequest memory r = inference(1);
         vm.expectRevert(abi.encodeWithSelector(IModel.UnknownVersion.selector, 0, 0));
-        shared.infer(request);
+        shared.infer(r);
+    }
+
+    function test_protocol_isTheOnlyCallerOfItsFunctions() public {
+        IModel.Settlement memory s;
+        bytes memory refusal = abi.encodeWithSelector(IModel.OnlyProtocol.selector, address(this));
+        vm.expectRevert(refusal);
+        model.payTraining(1, WORKER, s, 0);
+        vm.expectRevert(refusal);
+        model.publish(1, WORKER, keccak256("x"), 0);
+        vm.expectRevert(refusal);
+        model.lockPrice(CREATOR, 1, type(uint256).max);
+        vm.expectRevert(refusal);
+        model.settleInference(1, WORKER, s, 0);
+        vm.expectRevert(refusal);
+        model.payEmission(1);
     }
 
     // ─── Training ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,101 +87,18 @@ contract ModelTest is Base {
 
     function test_train_publishesTheNewHead() public {
         trainAs(WORKER, 100);
-        vm.roll(1234);
-        IModel.TrainSubmission memory submission = training(77);
         trainAs(USER, 77);
         IModel.Version memory v = model.version(2);
-        vm.assertEq(v.parametersHash, submission.parametersHash, "hash");
+        vm.assertEq(v.parametersHash, result(2).output, "hash");
         vm.assertEq(v.author, USER, "author");
         vm.assertEq(v.parent, 1, "parent");
         vm.assertEq(v.accuracyPpm, 912_345, "accuracy");
-        vm.assertEq(v.blockNumber, 1234, "block");
+        vm.assertEq(v.blockNumber, block.number, "block");
+        vm.assertEq(v.job, 2, "job");
         vm.assertEq(model.head(), 2, "head");
         vm.assertEq(model.versionCount(), 3, "versions");
+        vm.assertEq(model.round(), 2, "round");
         vm.assertEq(model.jobCount(), 2, "jobs");
-    }
-
-    function test_train_logsTheJob() public {
-        IModel.TrainSubmission memory s = training(REFERENCE_STEPS);
-        uint256 reward = model.quoteReward(REFERENCE_STEPS);
-        vm.expectEmit(true, true, true, true, address(model));
-        emit IModel.JobSettled(
-            1,
-            IModel.JobKind.Train,
-            WORKER,
-            0,
-            1,
-            REFERENCE_STEPS,
-            keccak256("genesis"),
-            s.parametersHash,
-            s.checkpointRoot,
-            912_345,
-            reward,
-            model.pool() - reward
-        );
-        vm.prank(WORKER);
-        model.train(s);
-    }
-
-    function test_train_refusesAStaleBase() public {
-        IModel.TrainSubmission memory late = training(100);
-        trainAs(USER, 100);
-        vm.prank(WORKER);
-        vm.expectRevert(abi.encodeWithSelector(IModel.StaleBase.selector, 0, 1));
-        model.train(late);
-    }
-
-    function test_train_refusesABaseThatDoesNotExist() public {
-        IModel.TrainSubmission memory s = training(100);
-        s.base = 9;
-        vm.expectRevert(abi.encodeWithSelector(IModel.StaleBase.selector, 9, 0));
-        model.train(s);
-    }
-
-    function test_train_refusesNoSteps() public {
-        IModel.TrainSubmission memory s = training(0);
-        vm.expectRevert(IModel.ZeroReward.selector);
-        model.train(s);
-    }
-
-    /// @dev A pool without a slippage bound let others move the amount between signing and settling (1155tech).
-    function test_train_refusesLessThanTheWorkersMinimum() public {
-        IModel.TrainSubmission memory s = training(100);
-        uint256 reward = model.quoteReward(100);
-        s.minReward = reward + 1;
-        vm.expectRevert(abi.encodeWithSelector(IModel.RewardBelowMinimum.selector, reward, reward + 1));
-        model.train(s);
-        s.minReward = reward;
-        vm.assertEq(model.train(s), reward, "exactly the minimum is accepted");
-    }
-
-    function test_train_refusesAfterTheDeadline() public {
-        IModel.TrainSubmission memory s = training(100);
-        vm.warp(s.deadline + 1);
-        vm.expectRevert(abi.encodeWithSelector(IModel.DeadlinePassed.selector, s.deadline, uint256(s.deadline) + 1));
-        model.train(s);
-        vm.warp(s.deadline);
-        model.train(s);
-    }
-
-    function test_train_refusesAccuracyAboveOne() public {
-        IModel.TrainSubmission memory s = training(100);
-        s.accuracyPpm = 1_000_001;
-        vm.expectRevert(abi.encodeWithSelector(IModel.AccuracyOutOfRange.selector, 1_000_001, 1_000_000));
-        model.train(s);
-        s.accuracyPpm = 1_000_000;
-        model.train(s);
-        vm.assertEq(model.version(1).accuracyPpm, 1_000_000, "accuracy of one");
-    }
-
-    function test_train_refusesMissingAndUnchangedParameters() public {
-        IModel.TrainSubmission memory s = training(100);
-        s.parametersHash = 0;
-        vm.expectRevert(IModel.ParametersMissing.selector);
-        model.train(s);
-        s.parametersHash = keccak256("genesis");
-        vm.expectRevert(abi.encodeWithSelector(IModel.ParametersUnchanged.selector, keccak256("genesis")));
-        model.train(s);
     }
 
     /// @dev The most work a submission can name leaves the pool a remainder, and the next one nothing to take.
@@ -177,9 +107,9 @@ contract ModelTest is Base {
         vm.assertEq(model.pool(), SUPPLY * 95 / 100 / WAD, "one part in 1e18 stays");
         trainAs(WORKER, type(uint32).max);
         vm.assertEq(model.pool(), 1, "one unit stays");
-        IModel.TrainSubmission memory s = training(type(uint32).max);
-        vm.expectRevert(IModel.ZeroReward.selector);
-        model.train(s);
+        IJobs.Request memory r = training(type(uint32).max);
+        vm.expectRevert(abi.encodeWithSelector(IJobs.RewardBelowMinimum.selector, 0, 0));
+        jobs.start(r, 0);
     }
 
     function testFuzz_train_splitGainsNothingBeyondRounding(uint32 a, uint32 b) public {
@@ -218,60 +148,52 @@ contract ModelTest is Base {
     function test_infer_logsTheJob() public {
         trainAs(USER, REFERENCE_STEPS);
         uint256 price = model.quotePrice(2);
-        bytes32 parametersHash = model.version(1).parametersHash;
+        uint256 pool = model.pool() + price;
+        IModel.Settlement memory s;
+        (s.requester, s.base, s.units, s.input, s.accuracyPpm) = (USER, 1, 2, keccak256("input"), 912_345);
+        bytes32 hash =
+            keccak256(abi.encode(model.logHash(), uint64(0), IModel.JobKind.Infer, USER, s, price, pool, uint32(2)));
         vm.expectEmit(true, true, true, true, address(model));
-        emit IModel.JobSettled(
-            2,
-            IModel.JobKind.Infer,
-            USER,
-            1,
-            1,
-            2,
-            keccak256("input"),
-            parametersHash,
-            0,
-            912_345,
-            price,
-            model.pool() + price
-        );
+        emit IModel.JobSettled(0, IModel.JobKind.Infer, USER, s, price, pool, 2, hash);
         inferAs(USER, 2);
+        vm.assertEq(model.logHash(), hash, "the log's hash");
     }
 
     function test_infer_mayUseAnOlderVersion() public {
         trainAs(USER, 100);
         trainAs(USER, 100);
-        IModel.InferRequest memory request = inference(1);
-        request.version = 1;
+        IModel.InferRequest memory r = inference(1);
+        r.version = 1;
         vm.prank(USER);
-        model.infer(request);
+        model.infer(r);
     }
 
     function test_infer_refusesAnUnknownVersion() public {
         trainAs(USER, 100);
-        IModel.InferRequest memory request = inference(1);
-        request.version = 2;
+        IModel.InferRequest memory r = inference(1);
+        r.version = 2;
         vm.prank(USER);
         vm.expectRevert(abi.encodeWithSelector(IModel.UnknownVersion.selector, 2, 2));
-        model.infer(request);
+        model.infer(r);
     }
 
     function test_infer_refusesNoInferences() public {
-        IModel.InferRequest memory request = inference(0);
+        IModel.InferRequest memory r = inference(0);
         vm.prank(CREATOR);
         vm.expectRevert(IModel.ZeroInferences.selector);
-        model.infer(request);
+        model.infer(r);
     }
 
     function test_infer_refusesMoreThanTheUsersMaximum() public {
-        IModel.InferRequest memory request = inference(1);
+        IModel.InferRequest memory r = inference(1);
         uint256 price = model.quotePrice(1);
-        request.maxPrice = price - 1;
+        r.maxPrice = price - 1;
         vm.prank(CREATOR);
         vm.expectRevert(abi.encodeWithSelector(IModel.PriceAboveMaximum.selector, price, price - 1));
-        model.infer(request);
-        request.maxPrice = price;
+        model.infer(r);
+        r.maxPrice = price;
         vm.prank(CREATOR);
-        vm.assertEq(model.infer(request), price, "exactly the maximum is accepted");
+        vm.assertEq(model.infer(r), price, "exactly the maximum is accepted");
     }
 
     function test_infer_refusesAfterTheDeadline() public {
@@ -283,10 +205,10 @@ contract ModelTest is Base {
     }
 
     function test_infer_refusesAnUnpaidUse() public {
-        IModel.InferRequest memory request = inference(1);
+        IModel.InferRequest memory r = inference(1);
         vm.prank(USER);
         vm.expectRevert(abi.encodeWithSignature("InsufficientBalance()"));
-        model.infer(request);
+        model.infer(r);
     }
 
     /// @dev A fee that rounds to zero makes a service free: the smallest use of the poorest pool costs one unit.
@@ -380,12 +302,12 @@ contract ModelTest is Base {
     /// @dev With the steepest choices a path of prices would grow beyond any number; the supply holds it.
     function test_pricePath_staysWithinTheSupply() public {
         IModelFactory.CreateModel memory params = ordinary();
-        params.supply = 2 ** 120;
+        params.supply = type(uint96).max;
         params.alpha = 693_147_180_559_945_309;
         params.inferenceUnit = 1e18;
         uint256[] memory path = create(params).pricePath(256);
         for (uint256 i; i < path.length; ++i) {
-            vm.assertLe(path[i], 2 ** 120, "price above the supply");
+            vm.assertLe(path[i], type(uint96).max, "price above the supply");
         }
     }
 

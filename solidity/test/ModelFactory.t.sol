@@ -68,7 +68,7 @@ contract ModelFactoryTest is Base {
         bytes32 text
     ) public {
         IModelFactory.CreateModel memory p = ordinary();
-        p.supply = bound(supply, 1e18, 2 ** 120);
+        p.supply = bound(supply, 1e18, type(uint96).max);
         p.alpha = uint64(bound(alpha, 1e12, MAX_ALPHA));
         p.referenceSteps = uint32(bound(referenceSteps, 1, type(uint32).max));
         p.inferenceUnit = uint64(bound(inferenceUnit, 1, 1e18));
@@ -123,7 +123,7 @@ contract ModelFactoryTest is Base {
 
     function test_createModel_boundsTheSupply() public {
         IModelFactory.CreateModel memory p = ordinary();
-        uint256 most = 2 ** 120;
+        uint256 most = type(uint96).max;
         p.supply = 1e18 - 1;
         _refused(p, abi.encodeWithSelector(IModelFactory.SupplyOutOfRange.selector, p.supply, 1e18, most));
         p.supply = most + 1;
@@ -156,6 +156,56 @@ contract ModelFactoryTest is Base {
         _refused(p, abi.encodeWithSelector(IModelFactory.InferenceUnitOutOfRange.selector, 0, 1, 1e18));
         p.inferenceUnit = 1e18 + 1;
         _refused(p, abi.encodeWithSelector(IModelFactory.InferenceUnitOutOfRange.selector, 1e18 + 1, 1, 1e18));
+    }
+
+    function test_createModel_boundsTheRules() public {
+        IModelFactory.CreateModel memory p = ordinary();
+        p.rules.bond = 0;
+        _refused(p, abi.encodeWithSelector(IModelFactory.BondMissing.selector));
+        uint8[4] memory sizes = [1, 4, 20, 23];
+        for (uint256 i; i < sizes.length; ++i) {
+            p = ordinary();
+            p.rules.jurySize = sizes[i];
+            _refused(p, abi.encodeWithSelector(IModelFactory.JurySizeOutOfRange.selector, sizes[i], 3, 21));
+        }
+        p = ordinary();
+        p.rules.minImprovementPpm = 1_000_001;
+        _refused(p, abi.encodeWithSelector(IModelFactory.ImprovementOutOfRange.selector, 1_000_001, 1_000_000));
+        uint32[2] memory times = [uint32(0), 30 days + 1];
+        for (uint256 i; i < 12; ++i) {
+            p = ordinary();
+            uint32 time = times[i % 2];
+            if (i / 2 == 0) p.rules.rollbackDelay = time;
+            else if (i / 2 == 1) p.rules.challengeWindow = time;
+            else if (i / 2 == 2) p.rules.juryPhase = time;
+            else if (i / 2 == 3) p.rules.trainLease = time;
+            else if (i / 2 == 4) p.rules.inferLease = time;
+            else p.rules.roundLength = 30 days + 1;
+            if (i / 2 == 5) time = 30 days + 1;
+            _refused(p, abi.encodeWithSelector(IModelFactory.SecondsOutOfRange.selector, time, 1, 30 days));
+        }
+    }
+
+    function testFuzz_createModel_keepsTheRules(uint96 bond, bool tokens, uint8 size, uint256 times) public {
+        IModelFactory.CreateModel memory p = ordinary();
+        p.rules.bond = uint96(bound(bond, 1, type(uint96).max));
+        p.rules.bondInTokens = tokens;
+        p.rules.jurySize = 3 + 2 * (size % 10);
+        p.rules.rollbackDelay = _time(times, 0);
+        p.rules.challengeWindow = _time(times, 1);
+        p.rules.juryPhase = _time(times, 2);
+        p.rules.trainLease = _time(times, 3);
+        p.rules.inferLease = _time(times, 4);
+        p.rules.roundLength = _time(times, 5);
+        p.rules.minImprovementPpm = _time(times, 6) % 1_000_001;
+        model = create(p);
+        vm.assertEq(keccak256(abi.encode(model.rules())), keccak256(abi.encode(p.rules)), "rules");
+        vm.assertEq(model.name(), p.name, "the rest is where it was");
+        vm.assertEq(model.referenceSteps(), p.referenceSteps, "reference steps");
+    }
+
+    function _time(uint256 source, uint256 i) internal pure returns (uint32) {
+        return uint32(bound(uint32(source >> (32 * i)), 1, 30 days));
     }
 
     function test_createModel_wantsAManifestAndAGenesis() public {
@@ -199,7 +249,7 @@ contract ModelFactoryTest is Base {
     }
 
     function test_summaries_ofNoModels() public {
-        factory = new ModelFactory();
+        factory = new ModelFactory(address(jobs), address(scores), address(vault));
         vm.assertEq(factory.modelCount(), 0, "count");
         vm.assertEq(factory.summaries(0, 10).length, 0, "page");
     }

@@ -9,13 +9,14 @@ interface IModelFactory {
     /// @notice What a creator chooses, once and for all.
     /// @param name Name of the model, 1 to 31 bytes.
     /// @param symbol Symbol of its token, 1 to 11 bytes.
-    /// @param supply All tokens there will ever be, in base units: from 1e18 (one token) to 2^120.
+    /// @param supply All tokens there will ever be, in base units: from 1e18 (one token) to 2^96 − 1.
     /// @param alpha Share of the pool that one reference training earns, as the exponent of `1 − e^(−alpha)`, WAD.
     /// At least 1e12, so that it earns about a millionth of the pool, which is never zero on a fresh pool;
     /// at most ln 2, so that no reference training earns more than half of it. With both factors this small,
     /// the product of units and alpha stays below 2^156 for any number of steps.
     /// @param referenceSteps Optimizer steps of one reference training, at least 1.
     /// @param inferenceUnit What one inference weighs beside one reference training, WAD, from 1 to 1e18.
+    /// @param rules What a job takes; every time from 1 second to 30 days.
     /// @param manifest Content hash of the manifest; not zero.
     /// @param genesis Content hash of the first parameters; not zero.
     struct CreateModel {
@@ -25,6 +26,7 @@ interface IModelFactory {
         uint64 alpha;
         uint32 referenceSteps;
         uint64 inferenceUnit;
+        IModel.Rules rules;
         bytes32 manifest;
         bytes32 genesis;
     }
@@ -46,6 +48,14 @@ interface IModelFactory {
     error ReferenceStepsOutOfRange(uint32 referenceSteps, uint32 minimum, uint32 maximum);
     /// @notice One inference weighs nothing, or more than a reference training; WAD.
     error InferenceUnitOutOfRange(uint64 inferenceUnit, uint64 minimum, uint64 maximum);
+    /// @notice A job without a bond could be abandoned for nothing.
+    error BondMissing();
+    /// @notice A jury is odd, not too small to be drawn fairly, not too large to be paid.
+    error JurySizeOutOfRange(uint8 jurySize, uint8 minimum, uint8 maximum);
+    /// @notice One of the rules' times is none, or so long that it would never pass; seconds.
+    error SecondsOutOfRange(uint32 time, uint32 minimum, uint32 maximum);
+    /// @notice No training improves by more than everything; parts per million.
+    error ImprovementOutOfRange(uint32 minImprovementPpm, uint32 maximum);
     /// @notice The manifest's hash is zero.
     error ManifestMissing();
     /// @notice The hash of the first parameters is zero.

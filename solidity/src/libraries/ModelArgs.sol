@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IModel} from "../interfaces/IModel.sol";
 import {LibClone} from "solady/utils/LibClone.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title ModelArgs
 /// @notice Layout of what a model carries in its own code: set once at creation, impossible to change afterwards,
 /// and cheaper to read than storage.
-/// @dev Bytes: name 0–31 (length first), symbol 32–43 (length first), creator 44–63, manifest 64–95, supply 96–111,
-/// alpha 112–119, inference unit 120–127, reference steps 128–131.
+/// @dev Bytes: name 0–31 (length first), symbol 32–43 (length first), creator 44–63, manifest 64–95; the curve's numbers
+/// in one word 96–127 and reference steps 128–131; the rules 132–173, as {pack} writes them.
 library ModelArgs {
     /// @dev Longest name in bytes: what fits in a word beside its length.
     uint256 internal constant MAX_NAME = 31;
@@ -30,19 +31,36 @@ library ModelArgs {
         string memory symbol_,
         address creator_,
         bytes32 manifest_,
-        Economy memory economy_
+        Economy memory economy_,
+        IModel.Rules memory rules_
     ) internal pure returns (bytes memory) {
         return abi.encodePacked(
             LibString.packOne(name_),
             bytes12(LibString.packOne(symbol_)),
             creator_,
             manifest_,
-            // Supply is at most 2^120: checked by the factory.
+            // Supply is below 2^96: checked by the factory.
             // forge-lint: disable-next-line(unsafe-typecast)
             uint128(economy_.supply),
             economy_.alpha,
             economy_.inferenceUnit,
-            economy_.referenceSteps
+            economy_.referenceSteps,
+            _packRules(rules_)
+        );
+    }
+
+    function _packRules(IModel.Rules memory r) private pure returns (bytes memory) {
+        return abi.encodePacked(
+            r.bond,
+            r.bondInTokens,
+            r.jurySize,
+            r.rollbackDelay,
+            r.challengeWindow,
+            r.juryPhase,
+            r.trainLease,
+            r.inferLease,
+            r.roundLength,
+            r.minImprovementPpm
         );
     }
 
@@ -77,6 +95,26 @@ library ModelArgs {
         e.inferenceUnit = uint64(word);
         // forge-lint: disable-end(unsafe-typecast)
         e.referenceSteps = uint32(bytes4(LibClone.argLoad(packed, 32)));
+    }
+
+    /// @notice The model's rules.
+    function rules() internal view returns (IModel.Rules memory r) {
+        bytes memory packed = LibClone.argsOnClone(address(this), 132, 174);
+        uint256 word = uint256(LibClone.argLoad(packed, 0));
+        uint256 rest = uint256(LibClone.argLoad(packed, 32));
+        // Each cast cuts one field out of a packed word.
+        // forge-lint: disable-start(unsafe-typecast)
+        r.bond = uint96(word >> 160);
+        r.bondInTokens = uint8(word >> 152) != 0;
+        r.jurySize = uint8(word >> 144);
+        r.rollbackDelay = uint32(word >> 112);
+        r.challengeWindow = uint32(word >> 80);
+        r.juryPhase = uint32(word >> 48);
+        r.trainLease = uint32(word >> 16);
+        r.inferLease = uint32(((word & 0xffff) << 16) | (rest >> 240));
+        r.roundLength = uint32(rest >> 208);
+        r.minImprovementPpm = uint32(rest >> 176);
+        // forge-lint: disable-end(unsafe-typecast)
     }
 
     function _word(uint256 offset) private view returns (bytes32) {

@@ -1,10 +1,19 @@
 // The local chain: anvil on loopback, its state kept in a file between runs.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import path from "node:path";
 import { fail } from "./fail.mjs";
 
 export const CHAIN_ID = 31337;
+
+export const freePort = () =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
 
 // One JSON-RPC call; throws with the node's words or the network's.
 export async function rpc(url, method, params = []) {
@@ -20,11 +29,11 @@ export async function rpc(url, method, params = []) {
 }
 
 // Starts anvil and waits for it to say that it listens. `genesis`: seconds, now unless given.
-export async function startChain({ port, stateFile, genesis, logs = () => {} }) {
+export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID, logs = () => {} }) {
   const child = spawn(
     path.resolve("node_modules/.bin/anvil"),
     [
-      "--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${CHAIN_ID}`, "--state", stateFile, "--state-interval", "5",
+      "--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${chainId}`, "--state", stateFile, "--state-interval", "5",
       ...(genesis ? ["--timestamp", `${genesis}`] : []),
     ],
     // Its own process group: Ctrl-C reaches only us, and we stop it after the server.

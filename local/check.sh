@@ -48,6 +48,7 @@ check_contracts() {
     if [ -n "$FULL" ]; then FOUNDRY_PROFILE=heavy forge test; fi
   )
   node contracts-abi/extract.mjs --check
+  node --test tests/deploy/*.test.mjs
 }
 
 check_wasm() {

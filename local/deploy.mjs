@@ -1,8 +1,9 @@
-// Puts the factory on a chain, and the sample data set and model with it. Does nothing twice.
+// Puts the protocol on a chain, and the sample data set and model with it. Does nothing twice.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createPublicClient, createWalletClient, http, parseEther, parseEventLogs } from "viem";
 import { mnemonicToAccount, privateKeyToAccount } from "viem/accounts";
+import { artifact, deployProtocol } from "../solidity/script/deploy.mjs";
 import { fail } from "./fail.mjs";
 import { loadWorker } from "./runtime.mjs";
 
@@ -10,49 +11,43 @@ import { loadWorker } from "./runtime.mjs";
 const TEST_MNEMONIC = "test test test test test test test test test test test junk";
 const SAMPLES = path.resolve("local/samples");
 
-const artifact = async (name) => JSON.parse(await readFile(path.resolve(`solidity/out/${name}.sol/${name}.json`)));
-
 export function deployer(local) {
   if (process.env.DELEA_PRIVATE_KEY) return privateKeyToAccount(process.env.DELEA_PRIVATE_KEY);
   if (!local) fail("set DELEA_PRIVATE_KEY to the key of a funded account to deploy on another chain");
   return mnemonicToAccount(TEST_MNEMONIC);
 }
 
-// Returns { factory, fromBlock, chainId }, from `file` if what it names is still on the chain.
+// Returns the address book with the sample model, from `file` if what it names is still on the chain.
 export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   const transport = http(rpcUrl);
   const reader = createPublicClient({ transport, pollingInterval: 200 });
   const chainId = await reader.getChainId();
   const known = await readFile(file, "utf8").then(JSON.parse, () => null);
-  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.factory }))) return known;
+  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return known;
 
   const account = deployer(local);
-  const wallet = createWalletClient({ account, transport });
-  const { abi, bytecode } = await artifact("ModelFactory");
-  const mined = async (hash, what) => {
-    const receipt = await reader.waitForTransactionReceipt({ hash });
-    if (receipt.status !== "success") fail(`${what} failed on the chain (transaction ${hash})`);
-    return receipt;
-  };
-
   say("Deploying the contracts");
-  const deployed = await mined(await wallet.deployContract({ abi, bytecode: bytecode.object, chain: null }), "deploying the factory");
-  const factory = deployed.contractAddress;
+  const book = await deployProtocol({ rpcUrl, account, bookFile: file });
 
   say("Publishing the sample data set and model");
-  const sample = await publishSample({ content, workers });
-  const hash = await wallet.writeContract({ address: factory, abi, functionName: "createModel", args: [sample], chain: null });
-  const created = await mined(hash, "creating the sample model");
+  const wallet = createWalletClient({ account, transport });
+  const { abi } = await artifact("ModelFactory");
+  const sample = await publishSample({ content, workers, local });
+  const hash = await wallet.writeContract({
+    address: book.contracts.ModelFactory, abi, functionName: "createModel", args: [sample], chain: null,
+  });
+  const created = await reader.waitForTransactionReceipt({ hash });
+  if (created.status !== "success") fail(`creating the sample model failed on the chain (transaction ${hash})`);
   const [{ args }] = parseEventLogs({ abi, logs: created.logs, eventName: "ModelCreated" });
 
-  const record = { chainId, factory, fromBlock: Number(deployed.blockNumber), sample: args.model };
+  const record = { ...book, sample: args.model };
   await writeFile(file, JSON.stringify(record, null, 2));
   return record;
 }
 
 // Stores data set, genesis parameters and manifest; returns the arguments of createModel.
-async function publishSample({ content, workers }) {
-  const { manifest, dataset, token, seed } = JSON.parse(await readFile(path.join(SAMPLES, "digits.json")));
+async function publishSample({ content, workers, local }) {
+  const { manifest, dataset, token, seed, rules, localTimes } = JSON.parse(await readFile(path.join(SAMPLES, "digits.json")));
   const importer = await loadWorker(workers, "import");
   const file = await readFile(path.join(SAMPLES, dataset.file_name));
   const imported = await importer({ type: "import", file: new Uint8Array(file), labels: null, shape: null, ...dataset });
@@ -68,6 +63,8 @@ async function publishSample({ content, workers }) {
     supply: parseEther(token.supply),
     alpha: parseEther(token.alpha),
     inferenceUnit: parseEther(token.inferenceUnit),
+    // A person who tries Delea on the own machine does not want to wait for an hour.
+    rules: { ...rules, ...(local ? localTimes : {}), bond: parseEther(rules.bond) },
     manifest: await content.put(Buffer.from(JSON.stringify(manifest))),
     genesis: await content.put(Buffer.from(genesis.parameters)),
   };

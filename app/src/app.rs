@@ -82,7 +82,7 @@ impl App {
     /// Reads all cards.
     pub(crate) async fn load_models(self) {
         let config = self.config();
-        match contracts::summaries(&self.rpc(), config.factory).await {
+        match contracts::summaries(&self.rpc(), config.contracts.factory).await {
             Ok(models) => self.models.set(Load::Ready(models)),
             // Cards that were read stay on view; the banner tells that the chain is away.
             Err(_) if matches!(self.models.get_untracked(), Load::Ready(_)) => {}

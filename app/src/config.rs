@@ -22,8 +22,8 @@ pub(crate) struct Config {
     pub(crate) chain_name: String,
     /// JSON-RPC endpoint.
     pub(crate) rpc_url: String,
-    /// `ModelFactory`.
-    pub(crate) factory: Address,
+    /// The protocol's contracts.
+    pub(crate) contracts: Contracts,
     /// First block that can hold our events.
     #[serde(default)]
     pub(crate) from_block: u64,
@@ -42,6 +42,21 @@ pub(crate) struct Config {
     pub(crate) currency: String,
     /// Worker scripts.
     pub(crate) workers: Workers,
+}
+
+/// Addresses of the protocol's contracts, as the deployment's address book names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Contracts {
+    /// Makes and lists models.
+    #[serde(rename = "ModelFactory")]
+    pub(crate) factory: Address,
+    /// Work and rounds.
+    pub(crate) jobs: Address,
+    /// Auditors and juries.
+    pub(crate) jury: Address,
+    /// Bonds.
+    pub(crate) vault: Address,
 }
 
 fn coin() -> String {
@@ -132,7 +147,9 @@ mod tests {
     use super::*;
 
     const TEXT: &str = r#"{"chainId":31337,"chainName":"Delea local","rpcUrl":"http://127.0.0.1:8545",
-        "factory":"0x5FbDB2315678afecb367f032d93F642f64180aa3","fromBlock":0,"contentUrl":"/ipfs/",
+        "contracts":{"ModelFactory":"0x5FbDB2315678afecb367f032d93F642f64180aa3","Scores":"0x5FbDB2315678afecb367f032d93F642f64180aa4",
+        "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6",
+        "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
         "workers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js","import":"/workers/import-worker.js"}}"#;
 

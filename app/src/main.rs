@@ -17,12 +17,13 @@
 //! | wallet | `connect-wallet`, `wallet-option-<rdns>`, `wallet-status`, `wallet-chip`, `account-address`, `switch-wallet`, `disconnect-wallet` |
 //! | `/` | `model-card` (`data-address`), `card-train`, `card-use`, `card-accuracy` |
 //! | `/model/:address` | `tab-overview`, `tab-train`, `tab-use`, `tab-token`, `tab-history`, `head-accuracy`, `balance`, `layers`, `balance-bar` |
-//! | `…/train` | `training-status` (`data-phase`: `idle`, `starting`, `training`, `paused`, `finished`, `failed`; `data-step`), `start-training`, `steps`, `options`, `device-automatic`, `device-cpu`, `device-gpu`, `pause-training`, `resume-training`, `cancel-training`, `retry-training`, `device-used` (`data-tier`), `device-notice`, `loss-plot`, `accuracy-plot`, `accuracy-value`, `speed`, `earning-plot`, `reward-expected`, `publish-training`, `publish-error`, `reward-received`, `stale-base`, `train-on-head`, `download-parameters`, `discard-training`, `train-again` |
+//! | `…/train` | `training-status` (`data-phase`: `idle`, `starting`, `training`, `paused`, `finished`, `failed`; `data-step`), `start-training`, `steps`, `options`, `device-automatic`, `device-cpu`, `device-gpu`, `pause-training`, `resume-training`, `cancel-training`, `retry-training`, `device-used` (`data-tier`), `device-notice`, `loss-plot`, `accuracy-plot`, `accuracy-value`, `speed`, `earning-plot`, `reward-expected`, `publish-training`, `publish-error`, `window-left`, `job-link`, `reward-received`, `stale-base`, `train-on-head`, `download-parameters`, `discard-training`, `train-again` |
 //! | `…/use` | `draw-canvas`, `clear-canvas`, `image-file`, `numbers`, `sample` (`data-target`), `infer-pay`, `price`, `no-tokens`, `infer-error`, `answer-again`, `prediction`, `probability-bar` (`data-name`) |
-//! | `…/token` | `token-balance`, `reward-plot`, `price-plot`, `transfer-to`, `transfer-amount`, `transfer-submit`, `watch-asset` |
-//! | `…/history` | `history`, `job-row` (`data-kind`: `train`, `infer`), `versions`, `version`, `versions-plot` |
+//! | `…/token` | `token-balance`, `reward-plot`, `price-plot`, `transfer-to`, `transfer-amount`, `transfer-submit`, `watch-asset`, `whole-plot`, `holder`, `seat`, `multiplier`, `split-proposal`, `split-agree`, `split-submit` |
+//! | `…/history` | `history`, `job-row` (`data-kind`: `train`, `infer`), `versions`, `version` (`data-id`), `versions-plot`, `go-back`, `rollback-notice`, `rollback-left`, `rollback-execute`, `rollback-stop` |
+//! | `/job/:id` | `job-state` (`data-state`), `job-facts`, `doubt-left`, `job-doubt`, `job-settle`, `job-end`, `case`, `case-draw`, `case-close`, `job-step` |
 //! | `/create` | `data-own`, `data-published`, `data-file`, `data-error`, `data-name`, `data-maker`, `data-licence`, `data-held-out`, `data-read-again`, `published-data`, `data-preview`, `template-<id>`, `advanced`, `learning-rate`, `batch-size`, `default-steps`, `spec-json`, `model-name`, `token-symbol`, `model-description`, `token-supply`, `reference-steps`, `payout-speed`, `use-price`, `curve-plot`, `curve-words`, `create-submit`, `create-missing`, `create-error` |
-//! | `/account` | `holding`, `checkpoint` |
+//! | `/account` | `holding`, `bonds-free`, `bonds-withdraw`, `checkpoint` |
 //! | a fault of the page | `page-fault` |
 
 // Leptos' component macro writes `pub` for what this binary keeps to itself.

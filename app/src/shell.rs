@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     load::Load,
     pages::{
-        account::AccountPage, create::Create, explore::Explore, model::ModelPage,
+        account::AccountPage, create::Create, explore::Explore, job::JobPage, model::ModelPage,
         not_found::NotFound,
     },
 };
@@ -109,6 +109,7 @@ fn Running(
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Explore/>
                     <Route path=path!("/create") view=Create/>
+                    <Route path=path!("/job/:id") view=JobPage/>
                     <Route path=path!("/account") view=AccountPage/>
                     <Route path=path!("/model/:address/:tab?") view=ModelPage/>
                 </Routes>

@@ -25,84 +25,118 @@ pub mod factory {
     );
 }
 
-/// Both ABI files describe a model's card; this makes the registry's the same type as the model's own.
-impl From<factory::IModel::ModelSummary> for model::IModel::ModelSummary {
-    fn from(card: factory::IModel::ModelSummary) -> Self {
-        Self {
-            model: card.model,
-            creator: card.creator,
-            name: card.name,
-            symbol: card.symbol,
-            manifest: card.manifest,
-            head: card.head,
-            headParametersHash: card.headParametersHash,
-            accuracyPpm: card.accuracyPpm,
-            referenceSteps: card.referenceSteps,
-            supply: card.supply,
-            pool: card.pool,
-            inferencePrice: card.inferencePrice,
-            referenceReward: card.referenceReward,
-            versionCount: card.versionCount,
-            jobCount: card.jobCount,
-        }
-    }
+/// Work on models, from a request to a proven and paid result; and its rounds.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod jobs {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        Jobs,
+        "abi/Jobs.json"
+    );
+}
+
+/// Auditors and the juries drawn from them.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod jury {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        Jury,
+        "abi/Jury.json"
+    );
+}
+
+/// Scores, weights and emission of each epoch.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod scores {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        Scores,
+        "abi/Scores.json"
+    );
+}
+
+/// Bonds and stakes.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod vault {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        Vault,
+        "abi/Vault.json"
+    );
 }
 
 #[cfg(test)]
 mod tests {
+    use super::jobs::{IJobs, Jobs};
     use super::model::{IModel, Model};
     use crate::JobKind;
-    use alloy_primitives::{Address, B256, LogData, U256, b256};
-    use alloy_sol_types::{SolCall, SolEvent};
+    use alloy_primitives::{Address, B256, LogData, U256, keccak256};
+    use alloy_sol_types::{SolCall, SolEvent, SolValue};
 
-    /// Read from `forge inspect Model abi`.
     #[test]
-    fn selectors_are_the_contracts() {
-        assert_eq!(Model::trainCall::SELECTOR, [0x85, 0x2a, 0xec, 0xfe]);
-        assert_eq!(Model::inferCall::SELECTOR, [0x1f, 0xed, 0x5d, 0x11]);
-        assert_eq!(Model::summaryCall::SELECTOR, [0xb1, 0x6a, 0x86, 0x7c]);
-        assert_eq!(
-            Model::JobSettled::SIGNATURE_HASH,
-            b256!("0xb6c7c32f666b492b135de548c10ea9acf20cec9fcca4661e653e4a817f710b88")
-        );
+    fn a_request_survives_encoding() {
+        let request = IJobs::Request {
+            model: Address::repeat_byte(7),
+            kind: JobKind::Train.into(),
+            proof: 1,
+            base: 4,
+            units: 500,
+            input: B256::repeat_byte(1),
+            maxPrice: U256::from(7),
+        };
+        let result = IJobs::Result {
+            output: B256::repeat_byte(2),
+            checkpointRoot: B256::repeat_byte(3),
+            accuracyPpm: 912_345,
+        };
+        let call = Jobs::submitCall { request, minReward: alloy_primitives::Uint::from(9), result };
+        assert_eq!(Jobs::submitCall::abi_decode(&call.abi_encode()).unwrap(), call);
     }
 
-    #[test]
-    fn a_submission_survives_encoding() {
-        let submission = IModel::TrainSubmission {
-            base: 4,
-            steps: 500,
-            parametersHash: B256::repeat_byte(1),
-            checkpointRoot: B256::repeat_byte(2),
-            accuracyPpm: 912_345,
-            minReward: U256::from(7),
-            deadline: 1_700_000_000,
-        };
-        let call = Model::trainCall { submission };
-        let decoded = Model::trainCall::abi_decode(&call.abi_encode()).unwrap();
-        assert_eq!(decoded, call);
+    fn settled() -> Model::JobSettled {
+        Model::JobSettled {
+            job: 3,
+            kind: JobKind::Infer.into(),
+            worker: Address::repeat_byte(9),
+            settlement: IModel::Settlement {
+                requester: Address::repeat_byte(8),
+                base: 1,
+                units: 2,
+                input: B256::repeat_byte(3),
+                output: B256::repeat_byte(4),
+                checkpointRoot: B256::ZERO,
+                accuracyPpm: 5,
+                latency: 6,
+                timeout: 7,
+            },
+            amount: U256::from(6),
+            pool: U256::from(7),
+            number: 8,
+            logHash: B256::repeat_byte(5),
+        }
     }
 
     #[test]
     fn a_job_survives_its_log() {
-        let event = Model::JobSettled {
-            job: 3,
-            kind: JobKind::Infer.into(),
-            worker: Address::repeat_byte(9),
-            base: 1,
-            version: 1,
-            units: 2,
-            input: B256::repeat_byte(3),
-            output: B256::repeat_byte(4),
-            checkpointRoot: B256::ZERO,
-            accuracyPpm: 5,
-            amount: U256::from(6),
-            pool: U256::from(7),
-        };
+        let event = settled();
         let log = LogData::new_unchecked(
             event.encode_topics().into_iter().map(|topic| topic.0).collect(),
             event.encode_data().into(),
         );
         assert_eq!(Model::JobSettled::decode_log_data(&log).unwrap(), event);
+    }
+
+    /// The contract hashes the same words in `abi.encode`; `Model.t.sol` shows its side.
+    #[test]
+    fn the_logs_hash_covers_every_field() {
+        let event = settled();
+        let hash = |event: &Model::JobSettled| {
+            keccak256(crate::job::entry(B256::ZERO, event).abi_encode_params())
+        };
+        let mut other = event.clone();
+        other.settlement.latency += 1;
+        assert_ne!(hash(&event), hash(&other));
+        // Seven words beside the nine of the settlement.
+        assert_eq!(crate::job::entry(B256::ZERO, &event).abi_encode_params().len(), 32 * 16);
     }
 }

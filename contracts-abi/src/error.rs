@@ -1,269 +1,69 @@
-//! Why the chain refused a transaction, as a type to act on and a sentence to read.
+//! Why the chain refused a transaction, as a name to act on and a sentence to read.
 //!
-//! A contract refuses with a few bytes. [`ContractError::decode`] turns them into one variant per reason, whose
-//! `Display` says in plain English what happened and, where something can be done, what to do.
+//! A contract refuses with a few bytes. [`ContractError::decode`] turns them into a sentence that says what happened
+//! and, where something can be done, what to do. The sentences stand in [`words`], one for each error of the ABIs.
 
-mod from;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use alloy_sol_types::{Panic, Revert, SolError, SolInterface};
+use std::fmt;
 
-use self::words::{panic_meaning, percent, seconds, stale_base, text_length, unknown_version, wad};
-use crate::amount::{format, format_short};
-use crate::bindings::factory::ModelFactory::ModelFactoryErrors;
-use crate::bindings::model::Model::ModelErrors;
+use alloy_primitives::{Address, Bytes, U256, hex, keccak256};
+use alloy_sol_types::{Panic, Revert, SolError};
 
-/// Errors of the libraries inside the contracts, which their ABIs do not list.
-#[allow(missing_docs, unreachable_pub)]
-mod library {
-    alloy_sol_types::sol! {
-        interface Library {
-            error DeploymentFailed();
-            error ExpOverflow();
-            error FullMulDivFailed();
-        }
-    }
-}
-use library::Library::LibraryErrors;
+use crate::amount;
 
 /// A reason for which a contract refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContractError {
-    // ─── Training ────────────────────────────────────────────────────────────────────────────────────────────────
-    /// The training started from a version that is not the newest.
-    #[error("{}", stale_base(*base, *head))]
-    StaleBase {
-        /// Version the training started from.
-        base: u32,
-        /// Newest version now.
-        head: u32,
+    /// An error of our contracts.
+    Custom {
+        /// Its name in Solidity.
+        name: &'static str,
+        /// What it says, with its arguments.
+        sentence: String,
     },
-    /// The training would be paid nothing.
-    #[error("This training would earn nothing: it has too few steps, or the pool is nearly empty.")]
-    ZeroReward,
-    /// The reward has fallen since it was quoted.
-    #[error(
-        "The reward has fallen to {} tokens, less than the {} you accept. Accept less, or train longer.",
-        format(*reward), format(*min_reward)
-    )]
-    RewardBelowMinimum {
-        /// Reward now, in base units.
-        reward: U256,
-        /// Least the worker accepts, in base units.
-        min_reward: U256,
-    },
-    /// The claimed accuracy is above 100%.
-    #[error(
-        "An accuracy of {}% cannot be: the most is {}%.",
-        percent(*accuracy_ppm), percent(*maximum)
-    )]
-    AccuracyOutOfRange {
-        /// Claimed accuracy, in parts per million.
-        accuracy_ppm: u32,
-        /// Largest accuracy, in parts per million.
-        maximum: u32,
-    },
-    /// The submission names no parameters.
-    #[error("The submission does not name the parameters that the training produced.")]
-    ParametersMissing,
-    /// The training changed nothing.
-    #[error("The training changed nothing: its parameters are those it started from.")]
-    ParametersUnchanged {
-        /// Hash of the parameters.
-        parameters_hash: B256,
-    },
-
-    // ─── Use ─────────────────────────────────────────────────────────────────────────────────────────────────────
-    /// The price has risen since it was quoted.
-    #[error(
-        "The price has risen to {} tokens, more than the {} you accept. Accept more, or use the model less.",
-        format(*price), format(*max_price)
-    )]
-    PriceAboveMaximum {
-        /// Price now, in base units.
-        price: U256,
-        /// Most the user accepts, in base units.
-        max_price: U256,
-    },
-    /// There is no such version.
-    #[error("{}", unknown_version(*version, *version_count))]
-    UnknownVersion {
-        /// Version asked for.
-        version: u32,
-        /// Number of versions.
-        version_count: u32,
-    },
-    /// A request for no inference.
-    #[error("Ask the model at least once.")]
-    ZeroInferences,
-    /// A path of too many points.
-    #[error("{points} points are too many to draw at once: the most is {maximum}.")]
-    TooManyPoints {
-        /// Points asked for.
-        points: U256,
-        /// Most points at once.
-        maximum: U256,
-    },
-
-    // ─── Training and use ────────────────────────────────────────────────────────────────────────────────────────
-    /// The transaction was settled after its own deadline.
-    #[error(
-        "Your offer ran out {} before the chain came to it. Nothing was paid: send it again.",
-        seconds(timestamp.saturating_sub(U256::from(*deadline)))
-    )]
-    DeadlinePassed {
-        /// Last timestamp at which it could be settled, in seconds.
-        deadline: u64,
-        /// Timestamp of the block, in seconds.
-        timestamp: U256,
-    },
-
-    // ─── Token ───────────────────────────────────────────────────────────────────────────────────────────────────
-    /// The sender does not hold enough tokens.
-    #[error("You do not hold enough of this model's tokens. Train the model to earn some.")]
-    InsufficientBalance,
-    /// The owner allowed less than the transaction moves.
-    #[error("The owner of these tokens has not allowed you to move that many.")]
-    InsufficientAllowance,
-    /// A signed permit is used after its deadline.
-    #[error("The signed permit has run out. Sign a new one.")]
-    PermitExpired,
-    /// A permit that its owner did not sign for this use.
-    #[error(
-        "The permit does not carry its owner's signature, or has been used before. Sign a new one."
-    )]
-    InvalidPermit,
-    /// Tokens sent to where they could never move again.
-    #[error("Tokens sent to {recipient} could never be moved again, so the transfer was stopped.")]
-    InvalidRecipient {
-        /// The model itself, or the zero address.
-        recipient: Address,
-    },
-
-    // ─── Creation ────────────────────────────────────────────────────────────────────────────────────────────────
-    /// The name is empty or too long.
-    #[error("{}", text_length("name", *length, *minimum, *maximum))]
-    NameLengthOutOfRange {
-        /// Length in bytes.
-        length: U256,
-        /// Shortest length.
-        minimum: U256,
-        /// Longest length.
-        maximum: U256,
-    },
-    /// The symbol is empty or too long.
-    #[error("{}", text_length("symbol", *length, *minimum, *maximum))]
-    SymbolLengthOutOfRange {
-        /// Length in bytes.
-        length: U256,
-        /// Shortest length.
-        minimum: U256,
-        /// Longest length.
-        maximum: U256,
-    },
-    /// The supply is too small or too large.
-    #[error(
-        "The supply is {} tokens; it must be from {} to {}.",
-        format(*supply), format(*minimum), format_short(*maximum, 0)
-    )]
-    SupplyOutOfRange {
-        /// Supply, in base units.
-        supply: U256,
-        /// Smallest supply.
-        minimum: U256,
-        /// Largest supply.
-        maximum: U256,
-    },
-    /// One reference training would earn next to nothing, or more than half of the pool.
-    #[error(
-        "The speed of the reward curve (alpha) is {}; it must be from {} to {}, so that one reference training \
-         earns between a millionth and half of the pool.",
-        wad(*alpha), wad(*minimum), wad(*maximum)
-    )]
-    AlphaOutOfRange {
-        /// Alpha, as WAD.
-        alpha: u64,
-        /// Smallest alpha.
-        minimum: u64,
-        /// Largest alpha.
-        maximum: u64,
-    },
-    /// A reference training without steps.
-    #[error(
-        "A reference training has {reference_steps} steps; it must have from {minimum} to {maximum}."
-    )]
-    ReferenceStepsOutOfRange {
-        /// Steps of one reference training.
-        reference_steps: u32,
-        /// Fewest steps.
-        minimum: u32,
-        /// Most steps.
-        maximum: u32,
-    },
-    /// One inference weighs nothing, or more than a reference training.
-    #[error(
-        "One inference weighs {} of a reference training; it must weigh from {} to {}.",
-        wad(*inference_unit), wad(*minimum), wad(*maximum)
-    )]
-    InferenceUnitOutOfRange {
-        /// Weight of one inference, as WAD.
-        inference_unit: u64,
-        /// Smallest weight.
-        minimum: u64,
-        /// Largest weight.
-        maximum: u64,
-    },
-    /// The model has no manifest.
-    #[error("The model needs a manifest, which names its architecture and its data.")]
-    ManifestMissing,
-    /// The model has no first parameters.
-    #[error("The model needs first parameters to start from.")]
-    GenesisMissing,
-    /// Somebody other than the factory tried to set up a model.
-    #[error("Only the factory sets up a model; {caller} is not the factory.")]
-    OnlyFactory {
-        /// Who tried.
-        caller: Address,
-    },
-    /// The model is set up already.
-    #[error("The model has been set up before.")]
-    AlreadyInitialized,
-
-    // ─── Anything else ───────────────────────────────────────────────────────────────────────────────────────────
     /// A reason in words, from a contract that is not ours.
-    #[error("The contract refused: {reason}")]
     Message {
         /// What it said.
         reason: String,
     },
     /// A check of the language itself failed.
-    #[error("The contract stopped on a fault of its own: {} (code {code}).", panic_meaning(*code))]
     Panic {
         /// Solidity's panic code.
         code: U256,
     },
-    /// A library inside the contract refused; no input through the page should lead here.
-    #[error("The contract stopped on a fault of its own: {name}.")]
-    Internal {
-        /// Name of the library's error.
-        name: &'static str,
-    },
     /// The contract gave no reason: mostly too little gas, or an address without this contract.
-    #[error(
-        "The contract refused without a reason. Is this the right network, and is there enough gas?"
-    )]
     NoReason,
     /// Bytes that no known contract would send.
-    #[error("The contract refused for a reason this page does not know ({data}).")]
     Unknown {
         /// The bytes.
         data: Bytes,
     },
 }
+
+impl fmt::Display for ContractError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Custom { sentence, .. } => f.write_str(sentence),
+            Self::Message { reason } => write!(f, "The contract refused: {reason}"),
+            Self::Panic { code } => {
+                let meaning = Panic { code: *code }.kind().map_or("an unknown failure", |k| k.as_str());
+                write!(f, "The contract stopped on a fault of its own: {meaning} (code {code}).")
+            }
+            Self::NoReason => f.write_str(
+                "The contract refused without a reason. Is this the right network, and is there enough gas?",
+            ),
+            Self::Unknown { data } => {
+                write!(f, "The contract refused for a reason this page does not know ({data}).")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ContractError {}
 
 impl ContractError {
     /// The reason in the bytes with which a call or transaction was refused. Every input has an answer.
@@ -271,14 +71,8 @@ impl ContractError {
         if data.is_empty() {
             return Self::NoReason;
         }
-        if let Ok(error) = ModelErrors::abi_decode(data) {
-            return error.into();
-        }
-        if let Ok(error) = ModelFactoryErrors::abi_decode(data) {
-            return error.into();
-        }
-        if let Ok(error) = LibraryErrors::abi_decode(data) {
-            return error.into();
+        if let Some(custom) = Self::custom(data) {
+            return custom;
         }
         if let Ok(Revert { reason }) = Revert::abi_decode(data) {
             return Self::Message { reason };
@@ -295,15 +89,97 @@ impl ContractError {
         hex::decode(text.trim()).ok().map(|data| Self::decode(&data))
     }
 
+    /// The error's name in Solidity, if it is one of our contracts'.
+    pub fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Custom { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the same intent may succeed when it is quoted or started anew: the world moved, nobody erred.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::StaleBase { .. }
-                | Self::RewardBelowMinimum { .. }
-                | Self::PriceAboveMaximum { .. }
-                | Self::DeadlinePassed { .. }
-                | Self::PermitExpired
-        )
+        self.name().is_some_and(|name| words::RETRYABLE.contains(&name))
     }
+
+    fn custom(data: &[u8]) -> Option<Self> {
+        let (selector, arguments) = data.split_first_chunk::<4>()?;
+        let (signature, template) = words::SENTENCES
+            .iter()
+            .find(|(signature, _)| keccak256(signature.as_bytes()).starts_with(selector))?;
+        let (name, types) = signature.split_once('(')?;
+        let count = if types == ")" { 0 } else { types.split(',').count() };
+        if arguments.len() != 32 * count {
+            return None;
+        }
+        let words: Vec<U256> = arguments.chunks(32).map(U256::from_be_slice).collect();
+        Some(Self::Custom { name, sentence: fill(template, &words) })
+    }
+}
+
+/// Puts the arguments into a template: `{0}`, or `{0:kind}` with the kinds of [`show`].
+fn fill(template: &str, arguments: &[U256]) -> String {
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((slot, tail)) = after.split_once('}') else { break };
+        let (index, kind) = slot.split_once(':').unwrap_or((slot, "number"));
+        let value = index.parse().ok().and_then(|i: usize| arguments.get(i)).copied();
+        out.push_str(&show(kind, value.unwrap_or_default()));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn show(kind: &str, value: U256) -> String {
+    match kind {
+        // Tokens and coins have eighteen decimals both, and so has a fixed-point number.
+        "tokens" => amount::format(value),
+        "short" => amount::format_short(value, 0),
+        "percent" => percent(value),
+        "duration" => duration(value),
+        "time" => time(value),
+        "account" => {
+            let text = Address::from_word(value.into()).to_checksum(None);
+            format!("{}…{}", &text[..6], &text[text.len() - 4..])
+        }
+        _ => value.to_string(),
+    }
+}
+
+/// Parts per million as a percentage, without needless zeros.
+fn percent(ppm: U256) -> String {
+    let text = format!("{}.{:04}", ppm / U256::from(10_000), ppm % U256::from(10_000));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Seconds in the largest unit that says enough.
+fn duration(seconds: U256) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Seconds since 1970 as a date and time of day.
+fn time(seconds: U256) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Civil date of a day count, after H. Hinnant's `civil_from_days`; all days are after 1970.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3_600, rest % 3_600 / 60)
 }

@@ -1,6 +1,10 @@
-//! What a settled job did. An ABI file describes an enum as a bare byte; this is the enum again.
+//! What a settled job did, how far an open one is, and the hash over the log. An ABI file describes an enum as a bare
+//! byte; these are the enums again.
 
-use crate::bindings::model::IModel;
+use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_sol_types::SolValue;
+
+use crate::bindings::model::{IModel, Model};
 
 /// What a job did, in the contract's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +56,57 @@ impl From<JobKind> for IModel::JobKind {
     fn from(kind: JobKind) -> Self {
         Self::from_underlying(kind.into())
     }
+}
+
+/// How far a job is, in the contract's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobState {
+    /// There is no such job.
+    None,
+    /// Waits for a worker.
+    Open,
+    /// A worker has it.
+    Claimed,
+    /// The worker has committed to a result.
+    Committed,
+    /// The result can be checked and doubted.
+    Revealed,
+    /// Proven, paid and logged.
+    Settled,
+    /// Refuted by a jury.
+    Rejected,
+    /// Ended without a result.
+    Expired,
+}
+
+impl From<u8> for JobState {
+    fn from(state: u8) -> Self {
+        match state {
+            1 => Self::Open,
+            2 => Self::Claimed,
+            3 => Self::Committed,
+            4 => Self::Revealed,
+            5 => Self::Settled,
+            6 => Self::Rejected,
+            7 => Self::Expired,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What the contract hashes for one entry of a model's log.
+pub type Entry = (B256, u64, U256, Address, IModel::Settlement, U256, U256, u32);
+
+/// The fields of an entry in the order in which the contract hashes them.
+pub fn entry(previous: B256, event: &Model::JobSettled) -> Entry {
+    let settlement = event.settlement.clone();
+    let (kind, worker) = (U256::from(event.kind), event.worker);
+    (previous, event.job, kind, worker, settlement, event.amount, event.pool, event.number)
+}
+
+/// Hash over a model's log up to an entry, from the hash before it; `Model.logHash` holds the newest.
+pub fn log_hash(previous: B256, event: &Model::JobSettled) -> B256 {
+    keccak256(entry(previous, event).abi_encode_params())
 }
 
 #[cfg(test)]

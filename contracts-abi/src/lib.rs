@@ -10,6 +10,10 @@ pub mod error;
 pub mod job;
 
 pub use bindings::factory::{IModelFactory, ModelFactory};
+pub use bindings::jobs::Jobs;
+pub use bindings::jury::Jury;
 pub use bindings::model::{IModel, Model};
+pub use bindings::scores::Scores;
+pub use bindings::vault::Vault;
 pub use error::ContractError;
-pub use job::JobKind;
+pub use job::{JobKind, JobState};

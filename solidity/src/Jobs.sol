@@ -250,6 +250,8 @@ contract Jobs is IJobs, Rounds {
         Job storage job = _jobs[id];
         State state = job.state;
         if (state != State.Claimed && state != State.Committed) revert WrongState(id, state);
+        // Nobody loses a bond for a training that was overtaken.
+        if (job.kind == IModel.JobKind.Train) _requireLive(id, job);
         IModel.Rules memory rules = IModel(job.model).rules();
         uint64 until = _leaseUntil(job, rules);
         // forge-lint: disable-next-line(block-timestamp)

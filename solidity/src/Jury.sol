@@ -55,6 +55,8 @@ contract Jury is IJury {
         Auditor storage a = _auditor[msg.sender];
         uint256 total = a.stake + uint256(stake);
         if (total < JUROR_STAKE) revert StakeTooSmall(total, JUROR_STAKE);
+        // First, so that no stake is counted which nobody has.
+        VAULT.lock(address(0), msg.sender, stake);
         if (a.place == 0) {
             _auditors.push(msg.sender);
             // Four billion auditors are beyond any chain.
@@ -64,7 +66,6 @@ contract Jury is IJury {
         a.exitAt = 0;
         a.stake += stake;
         emit AuditorRegistered(msg.sender, total);
-        VAULT.lock(address(0), msg.sender, stake);
     }
 
     /// @inheritdoc IJury

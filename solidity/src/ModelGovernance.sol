@@ -34,9 +34,6 @@ abstract contract ModelGovernance is IRollback, IScaledUIAmount, ModelReader {
     StoredRequest internal _request;
     Proposal internal _proposal;
 
-    /// @dev Zero stands for one.
-    uint256 internal _multiplier;
-
     // ─── Rollback ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// @inheritdoc IRollback

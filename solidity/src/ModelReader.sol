@@ -26,6 +26,9 @@ abstract contract ModelReader is IModel, ModelToken {
 
     bytes32 internal _logHash;
 
+    /// @dev Factor from raw amounts to shown ones, WAD; zero stands for one.
+    uint256 internal _multiplier;
+
     mapping(uint256 id => StoredVersion) internal _versions;
 
     // ─── Quotes ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +161,7 @@ abstract contract ModelReader is IModel, ModelToken {
         s.referenceReward = _rewardDown(state.pool, economy.referenceSteps, economy);
         s.versionCount = state.versionCount;
         s.jobCount = state.jobCount;
+        s.uiMultiplier = _multiplier == 0 ? Curve.WAD : _multiplier;
     }
 
     /// @notice Name of the model and of its token.

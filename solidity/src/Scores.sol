@@ -161,7 +161,7 @@ contract Scores is IScores, Disputes {
         if (hasClaimed[model][epoch][worker]) revert ClaimedBefore(worker);
         hasClaimed[model][epoch][worker] = true;
         amount = FixedPointMathLib.fullMulDiv(e.emission, weight, WAD);
-        uint256 claimed = e.claimed + amount;
+        uint256 claimed = FixedPointMathLib.saturatingAdd(e.claimed, amount);
         if (claimed > e.emission) revert EmissionExceeded(claimed, e.emission);
         // Not above the emission, which fits.
         // forge-lint: disable-next-line(unsafe-typecast)

@@ -38,8 +38,9 @@ contract Vault is IVault {
     /// @inheritdoc IVault
     function depositTokens(address model, uint256 amount) external {
         if (!FACTORY.isModel(model)) revert UnknownAsset(model);
-        _credit(model, msg.sender, amount);
+        // First, so that nothing is counted which nobody has; a model calls no stranger.
         SafeTransferLib.safeTransferFrom(model, msg.sender, address(this), amount);
+        _credit(model, msg.sender, amount);
     }
 
     /// @inheritdoc IVault

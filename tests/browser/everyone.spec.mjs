@@ -1,6 +1,7 @@
 // For everyone: phone, keyboard, dark, and no serious finding of axe-core on any page.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { Protocol, person } from "./protocol.mjs";
 import { expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -21,9 +22,12 @@ for (const [name, viewport] of [["desktop", { width: 1280, height: 800 }], ["pho
       await page.setViewportSize(viewport);
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const model = `/model/${world.sample}`;
+      const protocol = new Protocol(world);
+      // A job to look at.
+      if ((await protocol.read("Jobs", "jobCount")) === 0n) await protocol.train(person(9));
       for (const [title, path] of [
         ["explore", "/"], ["overview", model], ["train", `${model}/train`], ["use", `${model}/use`], ["token", `${model}/token`],
-        ["history", `${model}/history`], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],
+        ["history", `${model}/history`], ["job", "/job/1"], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],
       ]) {
         await page.goto(world.url + path);
         await page.getByRole("heading", { level: 1 }).first().waitFor();

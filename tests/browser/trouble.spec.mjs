@@ -97,7 +97,7 @@ test.describe("with a chain of its own", () => {
     await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.startsWith("delea.genesis")));
     await own.stopChain();
     await own.startChain("second");
-    Object.assign(own.config, { factory: own.factory, fromBlock: own.fromBlock });
+    Object.assign(own.config, { contracts: own.contracts, fromBlock: own.fromBlock });
     const banner = page.locator('[data-testid="banner"][data-kind="chain-reset"]');
     // The open page may see the new chain before the reload: the news outlives both.
     await page.reload();

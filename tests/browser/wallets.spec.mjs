@@ -1,7 +1,5 @@
 // What can happen with a wallet: a refusal, another chain, another account, a revert, two wallets.
-import { readFile } from "node:fs/promises";
-import { encodeFunctionData } from "viem";
-import { rpc } from "../../local/chain.mjs";
+import { Protocol, person } from "./protocol.mjs";
 import { World } from "./world.mjs";
 import { ALICE, BOB } from "./wallet.mjs";
 import { RDNS, addWallet, connect, expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
@@ -37,13 +35,7 @@ test("a reverted transaction shows the contract's own reason in words", async ({
   await train(page, world);
   await connect(page);
   // Someone else's training lands first: the base is stale, and the contract says so.
-  const { abi } = JSON.parse(await readFile("solidity/out/Model.sol/Model.json"));
-  const head = Number(await rpc(world.rpcUrl, "eth_call", [{ to: world.sample, data: encodeFunctionData({ abi, functionName: "head" }) }, "latest"]));
-  const one = "0x" + "11".repeat(32);
-  const args = [{ base: head, steps: 100, parametersHash: one, checkpointRoot: one, accuracyPpm: 1, minReward: 0n, deadline: 2n ** 40n }];
-  const data = encodeFunctionData({ abi, functionName: "train", args });
-  const hash = await rpc(world.rpcUrl, "eth_sendTransaction", [{ from: BOB, to: world.sample, data }]);
-  await expect.poll(() => rpc(world.rpcUrl, "eth_getTransactionReceipt", [hash])).not.toBeNull();
+  await new Protocol(world).train(person(5));
   await page.getByTestId("publish-training").click();
   await expect(page.getByTestId("publish-error").or(page.getByTestId("stale-base")).first()).toContainText(/version/i);
   await picture(page, "stale-base");

@@ -1,21 +1,12 @@
 // A whole Delea for a test: a real chain with the real contracts, the content store and the page,
 // each on its own port, in a folder that is deleted afterwards.
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { CHAIN_ID, startChain } from "../../local/chain.mjs";
+import { CHAIN_ID, freePort, startChain } from "../../local/chain.mjs";
 import { ContentStore } from "../../local/content.mjs";
 import { deploy } from "../../local/deploy.mjs";
 import { pageConfig, serve } from "../../local/server.mjs";
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 
 export class World {
   static async start() {
@@ -41,7 +32,7 @@ export class World {
       rpcUrl: this.rpcUrl, local: true, content: this.content, say: () => {}, workers: "dist/workers",
       file: path.join(this.folder, `deployment-${name}.json`),
     });
-    Object.assign(this, { factory: record.factory, fromBlock: record.fromBlock, sample: record.sample });
+    Object.assign(this, { contracts: record.contracts, fromBlock: record.fromBlock, sample: record.sample });
   }
 
   async stopChain() {

@@ -1,8 +1,8 @@
 //! What the page reads of the contracts, in the page's own words.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
-use delea_contracts_abi::{IModel, JobKind, Model, ModelFactory, bindings::factory};
+use delea_contracts_abi::{IModel, Model, ModelFactory, bindings::factory};
 use delea_model_runtime::content::Digest;
 use futures_util::{future::try_join_all, try_join};
 
@@ -12,6 +12,8 @@ use super::rpc::{Receipt, Rpc, RpcError};
 const PAGE: u64 = 64;
 /// Versions fetched in one call.
 const VERSIONS: u64 = 256;
+/// 1.0 in the contracts' fixed point.
+const WAD: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
 /// Versions kept for display; older ones stay reachable by number in the history.
 const VERSIONS_SHOWN: u64 = 1024;
 
@@ -48,6 +50,8 @@ pub(crate) struct Summary {
     pub(crate) versions: u32,
     /// Settled jobs.
     pub(crate) jobs: u64,
+    /// Factor from raw amounts to shown ones, as WAD: token splits change it.
+    pub(crate) multiplier: U256,
 }
 
 impl Summary {
@@ -57,9 +61,32 @@ impl Summary {
         if supply > 0.0 { crate::format::to_float(self.pool) / supply } else { 0.0 }
     }
 
+    /// A raw amount as it is shown, with the token's symbol.
+    pub(crate) fn amount(&self, raw: U256) -> String {
+        format!("{} {}", crate::format::tokens(self.shown(raw)), self.symbol)
+    }
+
+    /// A raw amount as it is shown, rounded down, like the contract's `toUIAmount`.
+    pub(crate) fn shown(&self, raw: U256) -> U256 {
+        scale(raw, self.multiplier, WAD)
+    }
+
+    /// A shown amount as a raw one, rounded down.
+    pub(crate) fn raw(&self, shown: U256) -> U256 {
+        scale(shown, WAD, self.multiplier)
+    }
+
     /// Settled trainings: each adds one version to the genesis.
     pub(crate) fn trainings(&self) -> u64 {
         u64::from(self.versions.saturating_sub(1))
+    }
+}
+
+/// `amount · numerator / denominator`, rounded down; amounts and factors fit 96 and 80 bits.
+fn scale(amount: U256, numerator: U256, denominator: U256) -> U256 {
+    match numerator == denominator || denominator.is_zero() {
+        true => amount,
+        false => amount.saturating_mul(numerator) / denominator,
     }
 }
 
@@ -83,6 +110,7 @@ macro_rules! summary_from {
                     reward: s.referenceReward,
                     versions: s.versionCount,
                     jobs: s.jobCount,
+                    multiplier: s.uiMultiplier,
                 }
             }
         }
@@ -107,6 +135,25 @@ pub(crate) struct Version {
     pub(crate) author: Address,
     /// When.
     pub(crate) block: u64,
+    /// The job that made it; zero for the first one and for averages.
+    pub(crate) job: u64,
+}
+
+/// What the model's creator chose for its jobs; times in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rules {
+    /// What a worker puts at stake.
+    pub(crate) bond: U256,
+    /// Whether bonds are in the model's token.
+    pub(crate) bond_in_tokens: bool,
+    /// Jurors of a case.
+    pub(crate) jury_size: u8,
+    /// Between the request of a rollback and its execution.
+    pub(crate) rollback_delay: u32,
+    /// In which a result can be doubted.
+    pub(crate) challenge_window: u32,
+    /// In which further trainings join a round.
+    pub(crate) round_length: u32,
 }
 
 /// All that the model's pages show.
@@ -118,6 +165,8 @@ pub(crate) struct Detail {
     pub(crate) alpha: u64,
     /// Weight of one inference, as WAD.
     pub(crate) inference_unit: u64,
+    /// What its jobs take.
+    pub(crate) rules: Rules,
     /// Versions in order, the newest [`VERSIONS_SHOWN`].
     pub(crate) versions: Vec<Version>,
 }
@@ -143,8 +192,23 @@ pub(crate) enum ReadError {
     NotDeployed,
 }
 
-async fn read<C: SolCall>(rpc: &Rpc, to: Address, call: C) -> Result<C::Return, RpcError> {
-    let bytes = rpc.call(None, to, &call.abi_encode()).await?;
+/// Reads what the next block will say: rights that depend on blocks count by it.
+pub(super) async fn read_next<C: SolCall>(
+    rpc: &Rpc,
+    to: Address,
+    call: C,
+) -> Result<C::Return, RpcError> {
+    let bytes = rpc.simulate(Address::ZERO, to, &call.abi_encode(), U256::ZERO).await?;
+    C::abi_decode_returns(&bytes).map_err(|_| RpcError::shape(C::SIGNATURE))
+}
+
+/// Reads what the latest block says.
+pub(super) async fn read<C: SolCall>(
+    rpc: &Rpc,
+    to: Address,
+    call: C,
+) -> Result<C::Return, RpcError> {
+    let bytes = rpc.call(to, &call.abi_encode()).await?;
     C::abi_decode_returns(&bytes).map_err(|_| RpcError::shape(C::SIGNATURE))
 }
 
@@ -175,11 +239,20 @@ pub(crate) async fn detail(
         Ok(false) => return Err(ReadError::NoSuchModel),
         other => other?,
     };
-    let (summary, alpha, inference_unit) = try_join!(
+    let (summary, alpha, inference_unit, rules) = try_join!(
         read(rpc, model, Model::summaryCall {}),
         read(rpc, model, Model::alphaCall {}),
         read(rpc, model, Model::inferenceUnitCall {}),
+        read(rpc, model, Model::rulesCall {}),
     )?;
+    let rules = Rules {
+        bond: U256::from(rules.bond),
+        bond_in_tokens: rules.bondInTokens,
+        jury_size: rules.jurySize,
+        rollback_delay: rules.rollbackDelay,
+        challenge_window: rules.challengeWindow,
+        round_length: rules.roundLength,
+    };
     let summary = Summary::from(summary);
     let first = u64::from(summary.versions).saturating_sub(VERSIONS_SHOWN);
     let pages = (first..u64::from(summary.versions)).step_by(VERSIONS as usize).map(|offset| {
@@ -194,102 +267,14 @@ pub(crate) async fn detail(
         accuracy_ppm: v.accuracyPpm,
         author: v.author,
         block: v.blockNumber,
+        job: v.job,
     });
-    Ok(Detail { summary, alpha, inference_unit, versions: versions.collect() })
+    Ok(Detail { summary, alpha, inference_unit, rules, versions: versions.collect() })
 }
 
 /// Tokens of an account, in base units.
 pub(crate) async fn balance(rpc: &Rpc, model: Address, account: Address) -> Result<U256, RpcError> {
     read(rpc, model, Model::balanceOfCall { owner: account }).await
-}
-
-/// A settled job, from its log entry.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Job {
-    /// The model.
-    pub(crate) model: Address,
-    /// Number, from 1.
-    pub(crate) job: u64,
-    /// Whether it was a training; else an inference.
-    pub(crate) training: bool,
-    /// Who trained, or used.
-    pub(crate) worker: Address,
-    /// Version trained from, or used.
-    pub(crate) base: u32,
-    /// Version published, or used.
-    pub(crate) version: u32,
-    /// Steps, or inferences.
-    pub(crate) units: u32,
-    /// Accuracy claimed for `version`.
-    pub(crate) accuracy_ppm: u32,
-    /// Reward, or price.
-    pub(crate) amount: U256,
-    /// Block.
-    pub(crate) block: u64,
-    /// Transaction.
-    pub(crate) transaction: B256,
-}
-
-/// Topic 0 of the job log.
-pub(crate) const JOB_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
-
-impl Job {
-    /// Reads a log entry; nothing for another event.
-    pub(crate) fn from_log(log: &super::rpc::Log) -> Option<Self> {
-        let event =
-            Model::JobSettled::decode_raw_log(log.topics.iter().copied(), &log.data).ok()?;
-        Some(Self {
-            model: log.address,
-            job: event.job,
-            training: JobKind::try_from(event.kind) == Ok(JobKind::Train),
-            worker: event.worker,
-            base: event.base,
-            version: event.version,
-            units: event.units,
-            accuracy_ppm: event.accuracyPpm,
-            amount: event.amount,
-            block: log.block,
-            transaction: log.transaction,
-        })
-    }
-
-    /// The job that a transaction settled.
-    pub(crate) fn of(receipt: &Receipt) -> Option<Self> {
-        receipt.logs.iter().find_map(Self::from_log)
-    }
-}
-
-/// A finished training, as it is handed in.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Submission {
-    /// Version trained from.
-    pub(crate) base: u32,
-    /// Steps done.
-    pub(crate) steps: u32,
-    /// Digest of the new parameter file.
-    pub(crate) parameters: Digest,
-    /// Merkle root over the checkpoints.
-    pub(crate) checkpoint_root: Digest,
-    /// Held-out accuracy.
-    pub(crate) accuracy_ppm: u32,
-    /// Least reward accepted.
-    pub(crate) min_reward: U256,
-    /// Last time, in seconds since 1970.
-    pub(crate) deadline: u64,
-}
-
-/// Call data of `train`.
-pub(crate) fn train_call(s: &Submission) -> Vec<u8> {
-    let submission = IModel::TrainSubmission {
-        base: s.base,
-        steps: s.steps,
-        parametersHash: s.parameters.0.into(),
-        checkpointRoot: s.checkpoint_root.0.into(),
-        accuracyPpm: s.accuracy_ppm,
-        minReward: s.min_reward,
-        deadline: s.deadline,
-    };
-    Model::trainCall { submission }.abi_encode()
 }
 
 /// Call data of one `infer`.
@@ -324,10 +309,38 @@ pub(crate) struct Creation {
     pub(crate) reference_steps: u32,
     /// Weight of one inference, as WAD.
     pub(crate) inference_unit: u64,
+    /// How long its steps take.
+    pub(crate) times: Times,
     /// Digest of the manifest.
     pub(crate) manifest: Digest,
     /// Digest of the first parameters.
     pub(crate) genesis: Digest,
+}
+
+/// How long the steps of a model's jobs and rollbacks take, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Times {
+    /// Between the request of a rollback and its execution.
+    pub(crate) rollback_delay: u32,
+    /// In which a result can be doubted.
+    pub(crate) challenge_window: u32,
+    /// In which jurors commit, and again in which they reveal.
+    pub(crate) jury_phase: u32,
+    /// In which further trainings join a round.
+    pub(crate) round_length: u32,
+}
+
+impl Times {
+    /// For money that is worth something: others need time to look.
+    pub(crate) const CAREFUL: Self = Self {
+        rollback_delay: 86_400,
+        challenge_window: 3_600,
+        jury_phase: 7_200,
+        round_length: 0,
+    };
+    /// For a chain on one's own machine, where nobody wants to wait.
+    pub(crate) const QUICK: Self =
+        Self { rollback_delay: 20, challenge_window: 5, jury_phase: 60, round_length: 0 };
 }
 
 /// Call data of `createModel`.
@@ -339,6 +352,18 @@ pub(crate) fn create_call(c: &Creation) -> Vec<u8> {
         alpha: c.alpha,
         referenceSteps: c.reference_steps,
         inferenceUnit: c.inference_unit,
+        rules: factory::IModel::Rules {
+            bond: Uint::from(rules::BOND_WEI),
+            bondInTokens: false,
+            jurySize: rules::JURY_SIZE,
+            rollbackDelay: c.times.rollback_delay,
+            challengeWindow: c.times.challenge_window,
+            juryPhase: c.times.jury_phase,
+            trainLease: rules::TRAIN_LEASE_S,
+            inferLease: rules::INFER_LEASE_S,
+            roundLength: c.times.round_length,
+            minImprovementPpm: 0,
+        },
         manifest: c.manifest.0.into(),
         genesis: c.genesis.0.into(),
     };
@@ -361,4 +386,12 @@ pub(crate) mod rules {
     pub(crate) const SYMBOL_BYTES: usize = 11;
     /// The creator's share of the supply, in percent; the rest is the pool.
     pub(crate) const CREATOR_PERCENT: u64 = 5;
+    /// What a worker of a model made in this page puts at stake: a hundredth of a coin, in wei.
+    pub(crate) const BOND_WEI: u64 = 10_000_000_000_000_000;
+    /// Jurors of its cases.
+    pub(crate) const JURY_SIZE: u8 = 3;
+    /// Seconds between the claim of a training and its result.
+    pub(crate) const TRAIN_LEASE_S: u32 = 21_600;
+    /// Seconds between the claim of an inference and its result.
+    pub(crate) const INFER_LEASE_S: u32 = 600;
 }

@@ -3,6 +3,8 @@
 pub(crate) mod contracts;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod jobs;
 pub(crate) mod quotes;
 pub(crate) mod rpc;
+pub(crate) mod seats;
 pub(crate) mod transaction;

@@ -118,18 +118,30 @@ impl Rpc {
     }
 
     /// A call without a transaction, at the latest block.
-    pub(crate) async fn call(
+    pub(crate) async fn call(&self, to: Address, data: &[u8]) -> Result<Bytes, RpcError> {
+        self.eth_call(json!({ "to": to, "data": hex(data) }), "latest").await
+    }
+
+    /// What a transaction would do in the next block: its time and number count, so what waits for
+    /// them can be tried.
+    pub(crate) async fn simulate(
         &self,
-        from: Option<Address>,
+        from: Address,
         to: Address,
         data: &[u8],
+        value: U256,
     ) -> Result<Bytes, RpcError> {
+        let value = format!("{value:#x}");
+        self.eth_call(
+            json!({ "from": from, "to": to, "data": hex(data), "value": value }),
+            "pending",
+        )
+        .await
+    }
+
+    async fn eth_call(&self, transaction: Value, block: &str) -> Result<Bytes, RpcError> {
         const METHOD: &str = "eth_call";
-        let mut transaction = json!({ "to": to, "data": hex(data) });
-        if let Some(from) = from {
-            transaction["from"] = json!(from);
-        }
-        let value = self.request(METHOD, json!([transaction, "latest"])).await?;
+        let value = self.request(METHOD, json!([transaction, block])).await?;
         value.as_str().and_then(parse_bytes).ok_or_else(|| RpcError::shape(METHOD))
     }
 

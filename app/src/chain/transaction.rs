@@ -1,6 +1,6 @@
 //! One transaction from question to result: simulate, sign, wait, and say at each point what happens.
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use delea_contracts_abi::error::ContractError;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -19,6 +19,8 @@ const FIRST_POLL_MS: u32 = 250;
 const LAST_POLL_MS: u32 = 4_000;
 /// Milliseconds until a transaction counts as stuck.
 const PATIENCE_MS: u32 = 600_000;
+/// A fifth more gas than the estimate.
+const GAS_MARGIN: u64 = 5;
 /// Seconds that a signed transaction stays valid.
 pub(crate) const DEADLINE_S: u64 = 600;
 
@@ -46,6 +48,14 @@ pub(crate) enum TxError {
     /// Not in a block for very long.
     #[error("the transaction is not in a block after ten minutes; look it up in your wallet")]
     Stuck,
+}
+
+/// Name of the contract's error behind a failed call, if it is one of ours.
+pub(crate) fn error_name(error: &RpcError) -> Option<&'static str> {
+    match error {
+        RpcError::Node { data: Some(data), .. } => ContractError::decode(data).name(),
+        _ => None,
+    }
 }
 
 /// What revert data says, as a sentence.
@@ -86,19 +96,32 @@ pub(crate) struct Deed {
     pub(crate) done: &'static str,
 }
 
-/// Sends `data` to `to` from the connected account.
+/// A call to a contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The contract.
+    pub(crate) to: Address,
+    /// Function and arguments.
+    pub(crate) data: Vec<u8>,
+    /// Coins sent along, in wei.
+    pub(crate) value: U256,
+}
+
+impl Call {
+    /// A call without coins.
+    pub(crate) fn new(to: Address, data: Vec<u8>) -> Self {
+        Self { to, data, value: U256::ZERO }
+    }
+}
+
+/// Sends a call from the connected account.
 ///
 /// # Errors
 /// As [`TxError`]; the visitor has been told already by a toast.
-pub(crate) async fn send(
-    app: App,
-    deed: Deed,
-    to: Address,
-    data: Vec<u8>,
-) -> Result<Receipt, TxError> {
+pub(crate) async fn send(app: App, deed: Deed, call: Call) -> Result<Receipt, TxError> {
     let what = deed.doing;
     let toast = app.toasts.push(Kind::Progress, format!("{what}: checking…"));
-    let result = run(app, toast, what, to, data).await;
+    let result = run(app, toast, what, call).await;
     match &result {
         Ok(_) => {
             app.refresh();
@@ -120,8 +143,7 @@ async fn run(
     app: App,
     toast: Toast,
     what: &str,
-    to: Address,
-    data: Vec<u8>,
+    Call { to, data, value }: Call,
 ) -> Result<Receipt, TxError> {
     let config = app.config();
     let rpc = app.rpc();
@@ -133,13 +155,22 @@ async fn run(
         }
         switched.map_err(|_| TxError::WrongChain(config.chain_name.clone()))?;
     }
-    rpc.call(Some(account.address), to, &data).await.map_err(TxError::from_rpc)?;
+    rpc.simulate(account.address, to, &data, value).await.map_err(TxError::from_rpc)?;
     unchanged(app, &account)?;
     toast.update(Kind::Progress, format!("{what}: confirm in your wallet…"));
-    let transaction = json!([{ "from": account.address, "to": to, "data": hex(&data) }]);
+    let mut transaction = json!({ "from": account.address, "to": to, "data": hex(&data) });
+    if !value.is_zero() {
+        transaction["value"] = json!(format!("{value:#x}"));
+    }
+    // Others may act before the block comes: some wallets sign the bare estimate, which is too little then.
+    let gas =
+        rpc.number("eth_estimateGas", json!([transaction])).await.map_err(TxError::from_rpc)?;
+    transaction["gas"] = json!(format!("{:#x}", gas + gas / U256::from(GAS_MARGIN)));
     let provider = app.wallets.provider()?;
-    let hash =
-        provider.request("eth_sendTransaction", transaction).await.map_err(TxError::from_wallet)?;
+    let hash = provider
+        .request("eth_sendTransaction", json!([transaction]))
+        .await
+        .map_err(TxError::from_wallet)?;
     let hash = hash.as_str().ok_or(WalletError::Garbled)?.to_owned();
     toast.set_hash(&hash);
     toast.update(Kind::Progress, format!("{what}: waiting for the block…"));
@@ -148,7 +179,7 @@ async fn run(
         return Ok(receipt);
     }
     // The receipt holds no reason; the same call on the present state most often gives it.
-    let reason = match rpc.call(Some(account.address), to, &data).await {
+    let reason = match rpc.simulate(account.address, to, &data, value).await {
         Err(error) => TxError::from_rpc(error).to_string(),
         Ok(_) => {
             "the chain refused it; the state changed between the check and the block".to_owned()

@@ -53,6 +53,11 @@ pub(crate) fn arrow() -> impl IntoView {
     icon("M4 12h15M13 6l6 6-6 6")
 }
 
+/// An arrow that turns back.
+pub(crate) fn undo() -> impl IntoView {
+    icon("M8 5 4 9l4 4M4 9h10a6 6 0 0 1 0 12h-4")
+}
+
 /// An arrow down into a tray.
 pub(crate) fn download() -> impl IntoView {
     icon("M12 3v12M7 10.5 12 15.5 17 10.5M4 20h16")

@@ -11,6 +11,7 @@ pub(crate) mod icons;
 pub(crate) mod layers;
 pub(crate) mod plot;
 pub(crate) mod sample;
+pub(crate) mod stages;
 pub(crate) mod states;
 pub(crate) mod theme;
 pub(crate) mod toasts;

@@ -100,6 +100,9 @@ pub(crate) struct Finished {
     pub(crate) after: Evaluation,
     /// Whether this browser kept the parameters for later visits.
     pub(crate) kept: bool,
+    /// Number of the job under which it was handed in.
+    #[serde(default)]
+    pub(crate) submitted: Option<u64>,
 }
 
 impl Finished {
@@ -112,6 +115,7 @@ impl Finished {
             before: result.base_evaluation,
             after: result.evaluation,
             kept,
+            submitted: None,
         }
     }
 }

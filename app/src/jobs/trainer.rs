@@ -266,7 +266,7 @@ impl Trainer {
         let rpc = Rpc::new(&config.rpc_url);
         let words = |error: String| sentence(&error);
         self.preparing(run, "Reading the model…");
-        let detail = contracts::detail(&rpc, config.factory, job.model)
+        let detail = contracts::detail(&rpc, config.contracts.factory, job.model)
             .await
             .map_err(|e| words(e.to_string()))?;
         let base = detail

@@ -12,8 +12,9 @@ use crate::{
     app::use_app,
     chain::{
         contracts::{self, Summary},
-        history,
+        history, jobs,
         rpc::RpcError,
+        transaction::{self, Call, Deed},
     },
     components::{
         address::{CopyButton, Identicon},
@@ -101,14 +102,16 @@ fn Connected(
             let rows = list
                 .into_iter()
                 .filter(|h| !h.balance.is_zero() || h.trainings + h.uses > 0)
-                .map(|h| view! {
+                .map(|h| {
+                    let amount = h.model.amount(h.balance);
+                    view! {
                     <tr data-testid="holding">
                         <td data-label="Model"><A href=format!("/model/{}", h.model.model)>{h.model.name.clone()}</A></td>
-                        <td data-label="Tokens" class="number">{format!("{} {}", format::tokens(h.balance), h.model.symbol)}</td>
+                        <td data-label="Tokens" class="number">{amount}</td>
                         <td data-label="Trainings" class="number">{format::count(h.trainings as u64)}</td>
                         <td data-label="Uses" class="number">{format::count(h.uses as u64)}</td>
                     </tr>
-                })
+                }})
                 .collect::<Vec<_>>();
             match rows.is_empty() {
                 true => view! {
@@ -155,6 +158,50 @@ fn Connected(
             <h2>"Your tokens"</h2>
             {table}
         </section>
+        <Bonds address/>
+    }
+}
+
+/// Coins that are free after jobs: the next bond takes them first, or they are withdrawn.
+#[component]
+fn Bonds(
+    /// The account.
+    address: Address,
+) -> impl IntoView {
+    let app = use_app();
+    let vault = app.config().contracts.vault;
+    let free = use_load(
+        move || Some(app.revision()),
+        move |_| async move { jobs::free(&app.rpc(), vault, Address::ZERO, address).await },
+    );
+    let amount = move || free.with(|free| free.ready().copied()).filter(|free| !free.is_zero());
+    let busy = RwSignal::new(false);
+    let withdraw = move |_| {
+        let Some(amount) = amount() else { return };
+        busy.set(true);
+        spawn_local(async move {
+            let call = Call::new(vault, jobs::withdraw_call(Address::ZERO, amount, address));
+            // Errors are told by the toast.
+            let _ = transaction::send(
+                app,
+                Deed { doing: "Withdrawing", done: "The coins are in your wallet." },
+                call,
+            )
+            .await;
+            busy.try_set(false);
+        });
+    };
+    view! {
+        <Show when=move || amount().is_some()>
+            <section class="panel">
+                <h2>"Bonds given back"</h2>
+                <p>
+                    <strong data-testid="bonds-free">{move || amount().map(|free| format!("{} coins", format::tokens(free)))}</strong>
+                    <span class="muted">" are free. Your next training takes its bond from them first."</span>
+                </p>
+                <button class="button" data-testid="bonds-withdraw" disabled=move || busy.get() on:click=withdraw>"Withdraw to my wallet"</button>
+            </section>
+        </Show>
     }
 }
 
@@ -167,7 +214,7 @@ async fn holding(
     let from = app.config().from_block;
     let (balance, jobs) = futures_util::try_join!(
         contracts::balance(&rpc, model.model, account),
-        history::jobs(&rpc, model.model, Some(account), from),
+        history::settled(&rpc, model.model, Some(account), from),
     )?;
     let trainings = jobs.iter().filter(|job| job.training).count();
     Ok(Holding { balance, trainings, uses: jobs.len() - trainings, model })

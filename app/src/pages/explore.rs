@@ -122,7 +122,8 @@ fn ModelCard(
     let accuracy = if trained { format::ppm(summary.accuracy_ppm) } else { "untrained".to_owned() };
     let symbol = summary.symbol.clone();
     let name = StoredValue::new(summary.name.clone());
-    let amount = |value| format!("{} {}", format::tokens_short(value), summary.symbol);
+    let amount =
+        |value| format!("{} {}", format::tokens_short(summary.shown(value)), summary.symbol);
     view! {
         <article class="card model-card" data-testid="model-card" data-address=summary.model.to_string()>
             <header class="card-head">

@@ -3,5 +3,6 @@
 pub(crate) mod account;
 pub(crate) mod create;
 pub(crate) mod explore;
+pub(crate) mod job;
 pub(crate) mod model;
 pub(crate) mod not_found;

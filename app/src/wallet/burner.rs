@@ -166,10 +166,16 @@ async fn send(rpc: &Rpc, chain_id: u64, asked: &Value) -> Result<Value, BurnerEr
     if let Some(to) = to {
         call["to"] = json!(to);
     }
+    let gas = async {
+        match parse_quantity(&asked["gas"]) {
+            Some(gas) => Ok(gas),
+            None => rpc.number("eth_estimateGas", json!([call])).await,
+        }
+    };
     let (nonce, gas_price, gas) = futures_util::try_join!(
         rpc.number("eth_getTransactionCount", json!([from, "pending"])),
         rpc.number("eth_gasPrice", json!([])),
-        rpc.number("eth_estimateGas", json!([call])),
+        gas,
     )?;
     let narrow = |value: U256| u64::try_from(value).map_err(|_| BurnerError::BadRequest);
     let transaction = Transaction {
@@ -178,8 +184,7 @@ async fn send(rpc: &Rpc, chain_id: u64, asked: &Value) -> Result<Value, BurnerEr
         max_priority_fee: U256::ZERO,
         // The base fee rises by an eighth a block at most; twice leaves room for six full blocks.
         max_fee: gas_price * U256::from(2),
-        // The estimate is of the state now; a fifth more covers what others change before the block.
-        gas: narrow(gas + gas / U256::from(5))?,
+        gas: narrow(gas)?,
         to,
         value,
         data: Bytes::from(data),

@@ -108,6 +108,7 @@ interface IModel {
     /// @param referenceReward Reward of one reference training now.
     /// @param versionCount Number of versions.
     /// @param jobCount Number of settled jobs.
+    /// @param uiMultiplier Factor from raw amounts to shown ones, WAD (ERC-8056).
     struct ModelSummary {
         address model;
         address creator;
@@ -124,6 +125,7 @@ interface IModel {
         uint256 referenceReward;
         uint32 versionCount;
         uint64 jobCount;
+        uint256 uiMultiplier;
     }
 
     // ─── Events ──────────────────────────────────────────────────────────────────────────────────────────────────

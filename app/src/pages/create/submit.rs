@@ -15,10 +15,10 @@ use crate::{
     app::{App, use_app},
     browser,
     chain::{
-        contracts::{self, Creation},
-        transaction::{self, Deed, TxError},
+        contracts::{self, Creation, Times},
+        transaction::{self, Call, Deed, TxError},
     },
-    components::icons,
+    components::{icons, stages::Stages},
     jobs::trainer::sentence,
     store::blobs,
 };
@@ -71,20 +71,6 @@ pub(super) fn SubmitStep(
             stage.try_set(None);
         });
     };
-    let stages = move || {
-        let now = stage.get()?;
-        let items = STAGES.iter().enumerate().map(|(i, name)| {
-            let (icon, class) = match i.cmp(&now) {
-                std::cmp::Ordering::Less => (icons::check().into_any(), "done"),
-                std::cmp::Ordering::Equal => (icons::spinner().into_any(), "now"),
-                std::cmp::Ordering::Greater => {
-                    (view! { <span class="dot"></span> }.into_any(), "later")
-                }
-            };
-            view! { <li class=class>{icon}<span>{*name}</span></li> }
-        });
-        Some(view! { <ol class="stages" role="status">{items.collect_view()}</ol> })
-    };
     view! {
         <div class="submit">
             <button
@@ -95,7 +81,7 @@ pub(super) fn SubmitStep(
             >
                 {move || if stage.with(Option::is_some) { "Creating…" } else { "Create the model" }}
             </button>
-            {stages}
+            <Stages names=&STAGES now=stage/>
             {move || (draft.tried.get() && ready.with(Option::is_none)).then(|| view! {
                 <p class="callout warn" role="alert" data-testid="create-missing">
                     {icons::info()} <span>{move || format!("Still missing: {}.", missing())}</span>
@@ -156,6 +142,8 @@ async fn make(
         alpha: terms.alpha,
         reference_steps: terms.reference_steps,
         inference_unit: terms.inference_unit,
+        // Only a chain on this machine gives out test money.
+        times: if settings.burner_allowed() { Times::QUICK } else { Times::CAREFUL },
         manifest,
         genesis,
     };
@@ -163,8 +151,7 @@ async fn make(
     let receipt = transaction::send(
         app,
         Deed { doing: "Creating", done: "Your model is on the chain." },
-        settings.factory,
-        call,
+        Call::new(settings.contracts.factory, call),
     )
     .await
     .map_err(TxError::told)?;

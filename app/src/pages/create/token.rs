@@ -19,8 +19,8 @@ use crate::{
 const AHEAD: usize = 100;
 /// Most characters of a description: two sentences fit a card.
 const DESCRIPTION: usize = 400;
-/// Most whole tokens: the contract's limit of 2^120 base units, about 1.3e18 tokens.
-const MOST_BITS: usize = 120;
+/// The contract's limit is one below 2^96 base units, about 79 billion tokens.
+const MOST_BITS: usize = 96;
 
 /// What the token fields say, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +86,7 @@ fn supply(text: &str) -> Result<U256, String> {
     if supply < one {
         return Err("There must be at least 1 token.".to_owned());
     }
-    if supply > U256::ONE << MOST_BITS {
+    if supply >= U256::ONE << MOST_BITS {
         return Err("That is more tokens than the contract can count.".to_owned());
     }
     Ok(supply)

@@ -1,32 +1,21 @@
-//! The History tab: the job log and the versions.
+//! The History tab: the job log; then the versions.
 
 use std::collections::HashMap;
 
-use delea_model_runtime::content::Digest;
 use leptos::prelude::*;
 use leptos_router::components::A;
-use wasm_bindgen_futures::spawn_local;
 
-use super::ModelView;
+use super::{ModelView, rollback::RollbackNotice, versions::Versions};
 use crate::{
     app::use_app,
     browser,
-    chain::{
-        contracts::{Job, Version},
-        history,
-        rpc::RpcError,
-    },
+    chain::{history, jobs::Settled, rpc::RpcError},
     components::{
         address::{AddressTag, CopyButton},
-        icons,
-        plot::{Plot, Series, Unit},
         states::{Empty, Failure, Skeleton},
-        toasts::Kind,
     },
     format,
-    jobs::trainer::sentence,
     load::{Load, use_load},
-    store::blobs,
 };
 
 /// Jobs shown at first, and more at each press.
@@ -35,7 +24,7 @@ const PAGE: usize = 25;
 /// The log, and the times of its newest blocks.
 #[derive(Debug, Clone, PartialEq)]
 struct Log {
-    jobs: Vec<Job>,
+    jobs: Vec<Settled>,
     times: HashMap<u64, u64>,
 }
 
@@ -50,7 +39,7 @@ pub(super) fn History(
         move || Some(model.detail.with(|d| d.summary.jobs)),
         move |_| async move {
             let rpc = app.rpc();
-            let jobs = history::jobs(&rpc, model.address, None, app.config().from_block).await?;
+            let jobs = history::settled(&rpc, model.address, None, app.config().from_block).await?;
             let mut times = HashMap::new();
             let mut blocks: Vec<u64> = jobs.iter().take(PAGE).map(|job| job.block).collect();
             blocks.dedup();
@@ -110,6 +99,7 @@ pub(super) fn History(
             <h2>"Jobs"</h2>
             {table}
         </section>
+        <RollbackNotice model/>
         <Versions model/>
     }
 }
@@ -120,20 +110,24 @@ fn Row(
     /// The model.
     model: ModelView,
     /// The job.
-    job: Job,
+    job: Settled,
     /// When, in words.
     time: Option<String>,
 ) -> impl IntoView {
     let app = use_app();
     let hash = job.transaction.to_string();
-    let what = match job.training {
-        true => format!(
-            "Trained version {} from {} in {}",
-            job.version,
-            job.base,
-            format::plural(u64::from(job.units), "step")
-        ),
-        false => format!("Used version {}", job.version),
+    let made = model
+        .detail
+        .with(|d| d.versions.iter().find(|v| job.job != 0 && v.job == job.job).map(|v| v.id));
+    let steps = format::plural(u64::from(job.units), "step");
+    let what = match (job.training, made) {
+        (true, Some(version)) => format!("Trained version {version} from {} in {steps}", job.base),
+        (true, None) => format!("Trained version {} for {steps}", job.base),
+        (false, _) => format!("Used version {}", job.base),
+    };
+    let what = match job.job {
+        0 => what.into_any(),
+        id => view! { <A href=format!("/job/{id}")>{what}</A> }.into_any(),
     };
     let sign = if job.training { "+" } else { "−" };
     let amount = format!("{sign}{}", model.amount(job.amount));
@@ -153,96 +147,5 @@ fn Row(
             <td data-label="When">{time.unwrap_or_else(|| format!("block {}", format::count(job.block)))}</td>
             <td data-label="Transaction"><span class="address">{link}<CopyButton text=hash what="transaction number"/></span></td>
         </tr>
-    }
-}
-
-/// All versions, newest first, and how they got better.
-#[component]
-fn Versions(
-    /// The model.
-    model: ModelView,
-) -> impl IntoView {
-    let versions = Memo::new(move |_| model.detail.with(|d| d.versions.clone()));
-    let head = Memo::new(move |_| model.detail.with(|d| d.summary.head));
-    let series = Signal::derive(move || {
-        let points = versions.with(|versions| {
-            versions.iter().map(|v| (f64::from(v.id), f64::from(v.accuracy_ppm) / 1e6)).collect()
-        });
-        vec![Series::new("right answers", points)]
-    });
-    let words = Signal::derive(move || {
-        versions.with(|versions| match versions.last() {
-            Some(last) => format!(
-                "{} versions; the newest answers {} right.",
-                versions.len(),
-                format::ppm(last.accuracy_ppm)
-            ),
-            None => String::new(),
-        })
-    });
-    let list = move || {
-        let head = head.get();
-        let items = versions.get().into_iter().rev().map(|version| {
-            view! {
-                <VersionItem model head=version.id == head version/>
-            }
-        });
-        items.collect_view()
-    };
-    view! {
-        <section class="panel">
-            <h2>"Versions"</h2>
-            <Show when=move || versions.with(|v| v.len() > 2)>
-                <Plot title="Right answers by version" series x_label="version" unit=Unit::Share summary=words testid="versions-plot"/>
-            </Show>
-            <ol class="versions" data-testid="versions" reversed=true>{list}</ol>
-        </section>
-    }
-}
-
-/// One version.
-#[component]
-fn VersionItem(
-    /// The model.
-    model: ModelView,
-    /// The version.
-    version: Version,
-    /// Whether it is the newest.
-    head: bool,
-) -> impl IntoView {
-    let app = use_app();
-    let genesis = version.id == 0;
-    let words = match genesis {
-        true => "The first parameters, untrained".to_owned(),
-        false => format!(
-            "{} right, trained from version {}",
-            format::ppm(version.accuracy_ppm),
-            version.parent
-        ),
-    };
-    let (id, digest) = (version.id, version.parameters);
-    let download = move |_| spawn_local(save(app, model, id, digest));
-    view! {
-        <li class="version" class:head=head data-testid="version">
-            <span class="version-number">{format!("v{id}")}</span>
-            <div class="version-text">
-                <span>{words} " " {head.then(|| view! { <span class="badge">"newest"</span> })}</span>
-                <AddressTag address=version.author/>
-            </div>
-            <button class="button quiet" on:click=download aria-label=format!("Download the parameters of version {id}")>
-                {icons::download()} <span class="wide-only">"Parameters"</span>
-            </button>
-        </li>
-    }
-}
-
-async fn save(app: crate::app::App, model: ModelView, id: u32, digest: Digest) {
-    let toast = app.toasts.push(Kind::Progress, format!("Fetching version {id}…"));
-    match blobs::get(&app.config(), digest, "the parameter file").await {
-        Ok(bytes) => {
-            browser::download(&format!("{}-v{id}.safetensors", model.symbol()), &bytes);
-            toast.update(Kind::Success, format!("Version {id} was saved."));
-        }
-        Err(error) => toast.update(Kind::Error, sentence(&error.to_string())),
     }
 }

@@ -1,15 +1,20 @@
 //! One model: its head with the figures that matter, and five tabs.
 
+mod hand_in;
 mod history;
 mod overview;
+mod owners;
 mod publish;
+mod rollback;
 mod token;
 mod train;
 mod training;
 mod use_input;
 mod use_model;
 mod use_result;
+mod versions;
 
+pub(super) use rollback::use_now;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
@@ -19,7 +24,10 @@ use leptos_router::{components::A, hooks::use_params_map};
 
 use crate::{
     app::{App, use_app},
-    chain::contracts::{self, Detail},
+    chain::{
+        contracts::{self, Detail},
+        seats::{self, Rank},
+    },
     components::{
         address::Identicon,
         states::{Failure, Skeleton, set_title},
@@ -51,12 +59,14 @@ pub(crate) struct ModelView {
     pub(crate) preview: RwSignal<Load<Arc<Preview>>>,
     /// Tokens of the connected account; nothing without one.
     pub(crate) balance: RwSignal<Load<Option<U256>>>,
+    /// What the connected account may do.
+    pub(crate) rank: Memo<Rank>,
 }
 
 impl ModelView {
     /// An amount with the token's symbol.
     pub(crate) fn amount(self, value: U256) -> String {
-        self.detail.with(|d| format!("{} {}", format::tokens(value), d.summary.symbol))
+        self.detail.with(|d| d.summary.amount(value))
     }
 
     /// The token's symbol.
@@ -99,7 +109,9 @@ fn Loaded(
     let app = use_app();
     let detail = use_load(
         move || Some(app.revision()),
-        move |_| async move { contracts::detail(&app.rpc(), app.config().factory, address).await },
+        move |_| async move {
+            contracts::detail(&app.rpc(), app.config().contracts.factory, address).await
+        },
     );
     let first = Memo::new(move |_| {
         detail.with(|d| match d {
@@ -162,7 +174,18 @@ fn Tabs(
             }
         },
     );
-    let model = ModelView { address, detail, manifest, preview, balance };
+    let creator = detail.with_untracked(|d| d.summary.creator);
+    let rank = use_load(
+        move || Some((app.wallets.account.get().map(|a| a.address), app.revision())),
+        move |(account, _)| async move {
+            match account {
+                Some(account) => seats::rank(&app.rpc(), address, creator, account).await,
+                None => Ok(Rank::Nobody),
+            }
+        },
+    );
+    let rank = Memo::new(move |_| rank.with(|rank| rank.ready().copied()).unwrap_or_default());
+    let model = ModelView { address, detail, manifest, preview, balance, rank };
     let summary = Memo::new(move |_| detail.with(|d| d.summary.clone()));
     Effect::new(move |_| {
         let tab = tab.get();

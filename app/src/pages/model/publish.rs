@@ -1,40 +1,26 @@
 //! A finished training: what it brought, and publishing it for its reward.
 
-use alloy_primitives::U256;
-use delea_model_runtime::message::Request;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
     ModelView,
+    hand_in::{self, Progress, Published},
     training::{Curves, Device, Notice},
 };
 use crate::{
-    app::{App, use_app},
+    app::use_app,
     browser,
-    chain::{
-        contracts::{self, Submission},
-        quotes,
-        transaction::{self, DEADLINE_S, Deed, TxError},
-    },
-    components::{icons, toasts::Kind},
+    chain::quotes,
+    components::{icons, stages::Stages, toasts::Kind},
     format,
     jobs::{
         keep,
         machine::{Finished, Job},
-        trainer::sentence,
     },
     store::blobs,
 };
-
-/// What publishing brought.
-#[derive(Debug, Clone, PartialEq)]
-struct Published {
-    reward: U256,
-    version: u32,
-    balance: Option<U256>,
-}
 
 /// Result, and the way to its reward.
 #[component]
@@ -106,12 +92,15 @@ fn Done(
                 <strong data-testid="reward-received">{model.amount(done.reward)}</strong>
             </p>
             <p class="muted">
-                {format!("Your training is version {}.", done.version)}
+                {match done.version {
+                    Some(version) => format!("Your training is version {version}."),
+                    None => "Your training is part of this round; the next version is the average of all of them.".to_owned(),
+                }}
                 {done.balance.map(|balance| format!(" You now have {}.", model.amount(balance)))}
             </p>
             <div class="actions">
                 <A href=format!("{base}/use") attr:class="button primary">"Use the model"</A>
-                <A href=format!("{base}/history") attr:class="button">"See it in the history"</A>
+                <A href=format!("/job/{}", done.job) attr:class="button">"See the job"</A>
                 <button class="button" data-testid="train-again" on:click=move |_| app.trainer.dismiss()>"Train again"</button>
             </div>
         </div>
@@ -132,16 +121,23 @@ fn Offer(
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
     let (base, steps) = finished.with_value(|f| (f.job.base, f.job.steps));
+    let submitted = RwSignal::new(finished.with_value(|f| f.submitted));
+    let stage = RwSignal::new(None::<usize>);
+    let left = RwSignal::new(None::<u64>);
     let head = Memo::new(move |_| model.detail.with(|d| d.summary.head));
-    let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, steps)));
+    let paid = Memo::new(move |_| model.detail.with(|d| hand_in::paid_steps(d, steps)));
+    let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, paid.get())));
     let publish = move |_| {
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match submit(app, model, finished.get_value()).await {
+            let progress = Progress { stage, left, submitted };
+            match hand_in::run(app, model, finished, progress).await {
                 Ok(done) => published.set(Some(done)),
                 Err(error) => problem.set(error),
             }
+            stage.set(None);
+            left.set(None);
             busy.set(false);
         });
     };
@@ -171,7 +167,7 @@ fn Offer(
         finished.with_value(|f| keep::drop_finished(&f.job.key));
         app.trainer.dismiss();
     };
-    let stale = move || head.get() != base && !busy.get();
+    let stale = move || head.get() != base && !busy.get() && submitted.get().is_none();
     view! {
         <Show
             when=stale
@@ -184,12 +180,26 @@ fn Offer(
                         on:click=publish
                     >
                         {move || busy.get().then(icons::spinner)}
-                        {move || if busy.get() { "Publishing…" } else { "Publish and earn" }}
+                        {move || match (busy.get(), submitted.get()) {
+                            (true, _) => "Publishing…",
+                            (false, None) => "Publish and earn",
+                            (false, Some(_)) => "Go on with publishing",
+                        }}
                     </button>
                     <p class="start-reward">
                         "Earns " <strong data-testid="reward-expected">{move || model.amount(reward.get())}</strong>
                         <span class="muted">" from the pool"</span>
                     </p>
+                    <p class="muted offer-terms">{move || terms(model, paid.get(), steps)}</p>
+                    <Stages names=&hand_in::STAGES now=stage/>
+                    {move || left.get().map(|left| view! {
+                        <p class="muted" data-testid="window-left">
+                            {format!("Others can check and doubt it for another {}.", format::duration(left as f64))}
+                        </p>
+                    })}
+                    {move || submitted.get().map(|id| view! {
+                        <A href=format!("/job/{id}") attr:data-testid="job-link">{format!("Job {id}")}</A>
+                    })}
                 </div>
             }
         >
@@ -215,63 +225,30 @@ fn Offer(
             <button class="button quiet" data-testid="download-parameters" on:click=download>
                 {icons::download()} "Download parameters"
             </button>
-            <button class="button quiet" data-testid="discard-training" disabled=move || busy.get() on:click=discard>
+            <button class="button quiet" data-testid="discard-training" disabled=move || busy.get() || submitted.get().is_some() on:click=discard>
                 "Discard"
             </button>
         </div>
     }
 }
 
-/// Uploads the parameters and settles the training. Errors are sentences; none if the visitor was
-/// told already.
-async fn submit(
-    app: App,
-    model: ModelView,
-    finished: Finished,
-) -> Result<Published, Option<String>> {
-    let config = app.config();
-    let say = |error: String| Some(sentence(&error));
-    let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
-        say("the parameters are not in this browser any more, so there is nothing to publish"
-            .into())
-    })?;
-    let detail = contracts::detail(&app.rpc(), config.factory, model.address)
-        .await
-        .map_err(|e| say(e.to_string()))?;
-    model.detail.set(detail.clone());
-    if detail.summary.head != finished.job.base {
-        // The page now offers what can be done about it.
-        return Err(None);
-    }
-    let account = app.wallets.account_or_ask().await.ok_or(None)?;
-    blobs::put(&config, &parameters, "the parameter file").await.map_err(|e| say(e.to_string()))?;
-    let submission = Submission {
-        base: finished.job.base,
-        steps: finished.job.steps,
-        parameters: finished.parameters,
-        checkpoint_root: finished.checkpoint_root,
-        accuracy_ppm: finished.after.accuracy_ppm,
-        min_reward: quotes::least(quotes::reward(&detail, finished.job.steps)),
-        deadline: browser::now() + DEADLINE_S,
-    };
-    let call = contracts::train_call(&submission);
-    let receipt = transaction::send(
-        app,
-        Deed { doing: "Publishing", done: "Your training is published." },
-        model.address,
-        call,
-    )
-    .await
-    .map_err(TxError::told)?;
-    let job = contracts::Job::of(&receipt)
-        .ok_or_else(|| say("the chain settled something else than a training".into()))?;
-    keep::drop_finished(&finished.job.key);
-    app.trainer.state.update(|state| state.published = true);
-    let key = finished.job.key.clone();
-    spawn_local(async move {
-        // What is published needs no checkpoint.
-        let _ = app.pool.ask_cpu(Request::DropCheckpoint { job: key }).await;
+/// What publishing takes besides the work, in a sentence.
+fn terms(model: ModelView, paid: u32, steps: u32) -> String {
+    let (bond, window) = model.detail.with(|d| {
+        let bond = match d.rules.bond_in_tokens {
+            true => d.summary.amount(d.rules.bond),
+            false => format!("{} coins", format::tokens(d.rules.bond)),
+        };
+        (bond, format::duration(f64::from(d.rules.challenge_window)))
     });
-    let balance = contracts::balance(&app.rpc(), model.address, account.address).await.ok();
-    Ok(Published { reward: job.amount, version: job.version, balance })
+    let limit = match paid < steps {
+        true => format!(
+            " A training that was not announced beforehand is paid for {} at most.",
+            format::plural(u64::from(paid), "step")
+        ),
+        false => String::new(),
+    };
+    format!(
+        "You put {bond} at stake for {window}, while others can check your result, and get them back with the reward.{limit}"
+    )
 }

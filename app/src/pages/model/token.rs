@@ -6,12 +6,13 @@ use leptos::prelude::*;
 use serde_json::json;
 use wasm_bindgen_futures::spawn_local;
 
-use super::ModelView;
+use super::{ModelView, owners::Owners};
 use crate::{
     app::use_app,
     chain::{
-        contracts, quotes,
-        transaction::{self, Deed, TxError},
+        contracts::{self, rules::CREATOR_PERCENT},
+        quotes,
+        transaction::{self, Call, Deed, TxError},
     },
     components::{
         address::AddressTag,
@@ -37,7 +38,8 @@ pub(super) fn Token(
     let share = Signal::derive(move || detail.with(|d| d.summary.pool_share()));
     let curve = Memo::new(move |_| {
         detail.with(|d| {
-            (format::to_float(d.summary.pool), quotes::wad(d.alpha), quotes::wad(d.inference_unit))
+            let pool = format::to_float(d.summary.shown(d.summary.pool));
+            (pool, quotes::wad(d.alpha), quotes::wad(d.inference_unit))
         })
     });
     let rewards = Signal::derive(move || {
@@ -55,6 +57,23 @@ pub(super) fn Token(
             quotes::half_life(alpha).ceil()
         )
     });
+    let whole = Signal::derive(move || {
+        let first = detail.with(|d| {
+            let supply = d.summary.supply;
+            format::to_float(
+                d.summary.shown(supply - supply * U256::from(CREATOR_PERCENT) / U256::from(100)),
+            )
+        });
+        let (pool, alpha, _) = curve.get();
+        let here = (first / pool).ln().max(0.0) / alpha;
+        let end = (2.0 * here).max(3.0 * quotes::half_life(alpha));
+        let points = (0..=AHEAD).map(|i| end * i as f64 / AHEAD as f64);
+        let line = points.map(|x| (x, first * (-alpha * x).exp())).collect();
+        vec![Series::new("left to earn", line), Series::new("now", vec![(here, 0.0), (here, pool)])]
+    });
+    let whole_words = Signal::derive(move || {
+        detail.with(|d| format!("{} of all tokens are left to earn. The upright line is where the model stands now.", format::percent(d.summary.pool_share())))
+    });
     view! {
         <div class="columns">
             <div class="column-main">
@@ -63,6 +82,8 @@ pub(super) fn Token(
                     <p class="muted">
                         "A training is paid a fixed share of what is left in the pool, so early trainings earn most. Every use pays back into the pool, so rewards can rise again."
                     </p>
+                    <Plot title="What is left to earn" series=whole x_label="training" summary=whole_words testid="whole-plot"/>
+                    <p class="small-print muted">{move || whole_words.get()}</p>
                     <div class="plots">
                         <Plot title="What the next trainings earn" series=rewards x_label="training" summary=reward_words testid="reward-plot"/>
                         <Plot
@@ -76,6 +97,7 @@ pub(super) fn Token(
                     <p class="small-print muted">{move || reward_words.get()}</p>
                 </section>
                 <Transfer model/>
+                <Owners model/>
             </div>
             <aside class="column-side">
                 <section class="panel">
@@ -156,7 +178,7 @@ fn Transfer(
     let send = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let receiver = receiver(&to.get_untracked());
-        let amount = sum(&value.get_untracked(), model.tokens());
+        let amount = sum(&value.get_untracked(), model);
         to_error.set(receiver.as_ref().err().cloned());
         value_error.set(amount.as_ref().err().cloned());
         let (Ok(receiver), Ok(amount)) = (receiver, amount) else { return };
@@ -166,8 +188,7 @@ fn Transfer(
             match transaction::send(
                 app,
                 Deed { doing: "Sending", done: "Your tokens are sent." },
-                model.address,
-                call,
+                Call::new(model.address, call),
             )
             .await
             {
@@ -209,14 +230,24 @@ fn receiver(text: &str) -> Result<Address, String> {
     Ok(address)
 }
 
-fn sum(text: &str, have: Option<U256>) -> Result<U256, String> {
-    let amount = amount::parse(text).map_err(|e| sentence(&e.to_string()))?;
-    if amount.is_zero() {
-        return Err("Enter more than zero.".to_owned());
-    }
+/// What was typed, as base units; amounts are typed as they are shown.
+fn sum(text: &str, model: ModelView) -> Result<U256, String> {
+    let shown = amount::parse(text).map_err(|e| sentence(&e.to_string()))?;
+    let have = model.tokens();
+    within(shown, model.detail.with_untracked(|d| d.summary.raw(shown)), have).map_err(|have| {
+        have.map_or_else(
+            || "Enter more than zero.".to_owned(),
+            |have| format!("You have {}.", model.amount(have)),
+        )
+    })
+}
+
+/// An amount that can be sent; the error holds what there is, or nothing for an empty amount.
+fn within(shown: U256, raw: U256, have: Option<U256>) -> Result<U256, Option<U256>> {
     match have {
-        Some(have) if amount > have => Err(format!("You have {}.", format::tokens(have))),
-        _ => Ok(amount),
+        _ if shown.is_zero() || raw.is_zero() => Err(None),
+        Some(have) if raw > have => Err(Some(have)),
+        _ => Ok(raw),
     }
 }
 
@@ -235,9 +266,11 @@ mod tests {
     #[test]
     fn no_more_than_there_is_can_be_sent() {
         let one = U256::from(10).pow(U256::from(18));
-        assert_eq!(sum("1", Some(one)), Ok(one));
-        assert!(sum("1.1", Some(one)).is_err());
-        assert!(sum("0", None).is_err());
-        assert!(sum("-1", None).is_err());
+        assert_eq!(within(one, one, Some(one)), Ok(one));
+        assert_eq!(within(one, one, None), Ok(one));
+        assert_eq!(within(one + one, one + one, Some(one)), Err(Some(one)));
+        assert_eq!(within(U256::ZERO, U256::ZERO, None), Err(None));
+        // Shown amounts too small for a base unit.
+        assert_eq!(within(U256::ONE, U256::ZERO, Some(one)), Err(None));
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     browser,
     chain::{
         contracts, quotes,
-        transaction::{self, DEADLINE_S, Deed, TxError},
+        transaction::{self, Call, DEADLINE_S, Deed, TxError},
     },
     components::{
         icons,
@@ -190,14 +190,14 @@ fn Ask(
 /// Pays for one use; the parameters it was paid for. Errors are sentences, none if the visitor was
 /// told already.
 async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Option<String>> {
-    let detail = contracts::detail(&app.rpc(), app.config().factory, model.address)
+    let detail = contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
         .await
         .map_err(|e| Some(sentence(&e.to_string())))?;
     let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
     let max_price: U256 = quotes::most(detail.summary.price);
     let deadline = browser::now() + DEADLINE_S;
     let call = contracts::infer_call(detail.summary.head, Digest::of(&bytes), max_price, deadline);
-    transaction::send(app, Deed { doing: "Paying", done: "Paid." }, model.address, call)
+    transaction::send(app, Deed { doing: "Paying", done: "Paid." }, Call::new(model.address, call))
         .await
         .map_err(TxError::told)?;
     Ok(detail.summary.parameters)

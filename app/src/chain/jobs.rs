@@ -1,0 +1,313 @@
+//! Jobs: the log of settled ones, how far an open one is, and the calls that move it on.
+
+use alloy_primitives::{Address, B256, U256, Uint};
+use alloy_sol_types::{SolCall, SolEvent};
+use delea_contracts_abi::{
+    JobKind, JobState, Jobs, Jury, Model, Vault,
+    bindings::jobs::{IJobs, IModel as JobsModel},
+};
+use delea_model_runtime::content::Digest;
+
+use super::{
+    contracts::read,
+    rpc::{Log, Receipt, Rpc, RpcError},
+};
+
+/// A training proven by its result on held-out batches, in the contract's order of proofs.
+const EVALUATION: u8 = 1;
+
+/// Topic 0 of a model's job log.
+pub(crate) const SETTLED_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
+
+/// A settled job, from a model's log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settled {
+    /// Its number; zero for what a user ran alone.
+    pub(crate) job: u64,
+    /// Place in the model's log, from 1.
+    pub(crate) number: u32,
+    /// Whether it was a training; else an inference.
+    pub(crate) training: bool,
+    /// Who trained, or used.
+    pub(crate) worker: Address,
+    /// Version trained from, or used.
+    pub(crate) base: u32,
+    /// Steps, or inferences.
+    pub(crate) units: u32,
+    /// Accuracy claimed.
+    pub(crate) accuracy_ppm: u32,
+    /// Reward, or price.
+    pub(crate) amount: U256,
+    /// Block.
+    pub(crate) block: u64,
+    /// Transaction.
+    pub(crate) transaction: B256,
+}
+
+impl Settled {
+    /// Reads a log entry; nothing for another event.
+    pub(crate) fn from_log(log: &Log) -> Option<Self> {
+        let topics = log.topics.iter().copied();
+        let event = Model::JobSettled::decode_raw_log(topics, &log.data).ok()?;
+        Some(Self {
+            job: event.job,
+            number: event.number,
+            training: JobKind::try_from(event.kind) == Ok(JobKind::Train),
+            worker: event.worker,
+            base: event.settlement.base,
+            units: event.settlement.units,
+            accuracy_ppm: event.settlement.accuracyPpm,
+            amount: event.amount,
+            block: log.block,
+            transaction: log.transaction,
+        })
+    }
+
+    /// The job that a transaction settled.
+    pub(crate) fn of(receipt: &Receipt) -> Option<Self> {
+        receipt.logs.iter().find_map(Self::from_log)
+    }
+}
+
+/// A job as the contract holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Job {
+    /// Its number.
+    pub(crate) id: u64,
+    /// The model.
+    pub(crate) model: Address,
+    /// Whether it is a training; else an inference.
+    pub(crate) training: bool,
+    /// Whether it is proven by its result; else by replay.
+    pub(crate) by_result: bool,
+    /// How far it is.
+    pub(crate) state: JobState,
+    /// Version trained from, or used.
+    pub(crate) base: u32,
+    /// Steps, or inferences.
+    pub(crate) units: u32,
+    /// Who asked for it.
+    pub(crate) requester: Address,
+    /// Who took it; zero while nobody has.
+    pub(crate) worker: Address,
+    /// What the worker has at stake.
+    pub(crate) bond: U256,
+    /// When it was opened, in seconds since 1970.
+    pub(crate) opened_at: u64,
+    /// When its result was revealed; zero before.
+    pub(crate) revealed_at: u64,
+    /// Who doubts it; zero while nobody does.
+    pub(crate) challenger: Address,
+    /// The case before the jury; zero without one.
+    pub(crate) case: u64,
+}
+
+/// What a worker claims to have made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Outcome {
+    /// Digest of the new parameter file.
+    pub(crate) output: Digest,
+    /// Merkle root over the checkpoints.
+    pub(crate) checkpoint_root: Digest,
+    /// Held-out accuracy.
+    pub(crate) accuracy_ppm: u32,
+}
+
+impl Outcome {
+    fn encode(self) -> IJobs::Result {
+        IJobs::Result {
+            output: self.output.0.into(),
+            checkpointRoot: self.checkpoint_root.0.into(),
+            accuracyPpm: self.accuracy_ppm,
+        }
+    }
+}
+
+/// Reads a job; nothing for a number that is not one.
+pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>, RpcError> {
+    let job = read(rpc, jobs, Jobs::jobOfCall { id }).await?;
+    let state = JobState::from(job.state);
+    Ok((state != JobState::None).then(|| Job {
+        id,
+        model: job.model,
+        training: JobKind::try_from(job.kind) == Ok(JobKind::Train),
+        by_result: job.proof == EVALUATION,
+        state,
+        base: job.base,
+        units: job.units,
+        requester: job.requester,
+        worker: job.worker,
+        bond: U256::from(job.bond),
+        opened_at: job.openedAt,
+        revealed_at: job.revealedAt.to::<u64>(),
+        challenger: job.challenger,
+        case: job.caseId,
+    }))
+}
+
+/// What a training that is done is handed in with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Submission {
+    /// The model.
+    pub(crate) model: Address,
+    /// Version trained from.
+    pub(crate) base: u32,
+    /// Steps to be paid for.
+    pub(crate) steps: u32,
+    /// Digest of the manifest, which names the recipe.
+    pub(crate) recipe: Digest,
+    /// Least reward accepted.
+    pub(crate) min_reward: U256,
+    /// What it made.
+    pub(crate) outcome: Outcome,
+}
+
+/// Call data of `submit`: opens a training that is done, takes it, and commits to its result.
+pub(crate) fn submit_call(s: &Submission) -> Vec<u8> {
+    let request = IJobs::Request {
+        model: s.model,
+        kind: JobsModel::JobKind::from_underlying(JobKind::Train.into()).into_underlying(),
+        proof: EVALUATION,
+        base: s.base,
+        units: s.steps,
+        input: s.recipe.0.into(),
+        maxPrice: U256::ZERO,
+    };
+    // A reward is a part of a supply of 96 bits.
+    let min = Uint::from_limbs_slice(&s.min_reward.as_limbs()[..2]);
+    Jobs::submitCall { request, minReward: min, result: s.outcome.encode() }.abi_encode()
+}
+
+/// Call data of `reveal`.
+pub(crate) fn reveal_call(job: u64, outcome: Outcome) -> Vec<u8> {
+    Jobs::revealCall { id: job, result: outcome.encode(), cid: Default::default() }.abi_encode()
+}
+
+/// Call data of `settle`.
+pub(crate) fn settle_call(job: u64, outcome: Outcome) -> Vec<u8> {
+    Jobs::settleCall { id: job, result: outcome.encode() }.abi_encode()
+}
+
+/// Call data of `challenge`.
+pub(crate) fn challenge_call(job: u64) -> Vec<u8> {
+    Jobs::challengeCall { id: job }.abi_encode()
+}
+
+/// Call data of `abandon`: takes the bonds back of a training whose base is not the head any more.
+pub(crate) fn abandon_call(job: u64) -> Vec<u8> {
+    Jobs::abandonCall { id: job }.abi_encode()
+}
+
+/// Call data of `lapse`: ends a lease that is over.
+pub(crate) fn lapse_call(job: u64) -> Vec<u8> {
+    Jobs::lapseCall { id: job }.abi_encode()
+}
+
+/// The job that a transaction opened.
+pub(crate) fn opened(receipt: &Receipt) -> Option<u64> {
+    receipt.logs.iter().find_map(|log| {
+        let topics = log.topics.iter().copied();
+        Jobs::JobOpened::decode_raw_log(topics, &log.data).ok().map(|event| event.job)
+    })
+}
+
+/// One thing that happened to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    /// In words.
+    pub(crate) what: &'static str,
+    /// Who did it; nothing where anybody could.
+    pub(crate) who: Option<Address>,
+    /// Block.
+    pub(crate) block: u64,
+    /// Transaction.
+    pub(crate) transaction: B256,
+    /// What a commitment says.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Step {
+    /// Reads a log entry of the job contract; nothing for events of other kinds.
+    pub(crate) fn from_log(log: &Log) -> Option<Self> {
+        let topic = *log.topics.first()?;
+        let account = log.topics.get(3).map(|word| Address::from_word(*word));
+        let (what, who) = match topic {
+            Jobs::JobOpened::SIGNATURE_HASH => ("Opened", account),
+            Jobs::JobClaimed::SIGNATURE_HASH => ("Taken", account),
+            Jobs::JobCommitted::SIGNATURE_HASH => ("Result committed", account),
+            Jobs::JobRevealed::SIGNATURE_HASH => ("Result revealed", account),
+            Jobs::JobChallenged::SIGNATURE_HASH => ("Doubted", account),
+            Jobs::JobRejected::SIGNATURE_HASH => ("Refuted by a jury", None),
+            Jobs::JobExpired::SIGNATURE_HASH => ("Ended without a result", None),
+            Jobs::LeaseLapsed::SIGNATURE_HASH => ("Time ran out; open again", None),
+            Jobs::UpdateAccepted::SIGNATURE_HASH => ("Accepted and paid", None),
+            _ => return None,
+        };
+        let topics = log.topics.iter().copied();
+        let committed = Jobs::JobCommitted::decode_raw_log(topics, &log.data).ok();
+        let outcome = committed.map(|event| Outcome {
+            output: Digest(event.result.output.0),
+            checkpoint_root: Digest(event.result.checkpointRoot.0),
+            accuracy_ppm: event.result.accuracyPpm,
+        });
+        Some(Self { what, who, block: log.block, transaction: log.transaction, outcome })
+    }
+}
+
+/// A case before a jury.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Case {
+    /// What it waits for: 1 the drawing of its jury, 2 votes, 3 nothing.
+    pub(crate) stage: u8,
+    /// 1 upheld, 2 refuted, 3 undecided; 0 before.
+    pub(crate) outcome: u8,
+    /// Last time for commitments.
+    pub(crate) commit_until: u64,
+    /// Last time for revelations.
+    pub(crate) reveal_until: u64,
+    /// What the worker claims.
+    pub(crate) finding: B256,
+    /// Jurors, and what each found; zero for who has not said.
+    pub(crate) jurors: Vec<(Address, B256)>,
+}
+
+/// Reads a case.
+pub(crate) async fn case(rpc: &Rpc, jury: Address, id: u64) -> Result<Case, RpcError> {
+    let (case, votes) = futures_util::try_join!(
+        read(rpc, jury, Jury::caseOfCall { caseId: id }),
+        read(rpc, jury, Jury::juryCall { caseId: id }),
+    )?;
+    Ok(Case {
+        stage: case.stage,
+        outcome: case.outcome,
+        commit_until: case.commitUntil,
+        reveal_until: case.revealUntil,
+        finding: case.finding,
+        jurors: votes.jurors.into_iter().zip(votes.findings).collect(),
+    })
+}
+
+/// Call data of `draw`.
+pub(crate) fn draw_call(case: u64) -> Vec<u8> {
+    Jury::drawCall { caseId: case }.abi_encode()
+}
+
+/// Call data of `close`.
+pub(crate) fn close_call(case: u64) -> Vec<u8> {
+    Jury::closeCall { caseId: case }.abi_encode()
+}
+
+/// What an account has free for bonds: native coin, or tokens of a model.
+pub(crate) async fn free(
+    rpc: &Rpc,
+    vault: Address,
+    asset: Address,
+    account: Address,
+) -> Result<U256, RpcError> {
+    read(rpc, vault, Vault::freeCall { asset, account }).await
+}
+
+/// Call data of `withdraw`.
+pub(crate) fn withdraw_call(asset: Address, amount: U256, to: Address) -> Vec<u8> {
+    Vault::withdrawCall { asset, amount, to }.abi_encode()
+}

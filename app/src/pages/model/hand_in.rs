@@ -1,0 +1,248 @@
+//! A finished training on its way to its reward: hand in, reveal, wait for doubts, settle. Every
+//! step is read from the chain, so it goes on wherever it stopped.
+
+use alloy_primitives::{Address, U256};
+use delea_contracts_abi::JobState;
+use delea_model_runtime::message::Request;
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use super::ModelView;
+use crate::{
+    app::App,
+    browser,
+    chain::{
+        contracts::{self, Detail},
+        history,
+        jobs::{self, Outcome, Settled, Submission},
+        quotes,
+        rpc::RpcError,
+        transaction::{self, Call, Deed, TxError, error_name},
+    },
+    jobs::{keep, machine::Finished, trainer::sentence},
+    store::blobs,
+};
+
+/// What the visitor sees of it.
+pub(super) const STAGES: [&str; 4] = [
+    "Hand in what the training made",
+    "Show it to everyone",
+    "Wait for doubts",
+    "Receive the reward",
+];
+
+/// Milliseconds between looks at the chain while others can doubt.
+const POLL_MS: u32 = 1_000;
+
+/// What publishing brought.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Published {
+    /// Tokens received, in base units.
+    pub(super) reward: U256,
+    /// The job.
+    pub(super) job: u64,
+    /// The version it became; nothing while its round goes on.
+    pub(super) version: Option<u32>,
+    /// Tokens of the account now.
+    pub(super) balance: Option<U256>,
+}
+
+/// Where it tells how far it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// Place in [`STAGES`].
+    pub(super) stage: RwSignal<Option<usize>>,
+    /// Seconds in which others can still doubt.
+    pub(super) left: RwSignal<Option<u64>>,
+    /// The job, once handed in.
+    pub(super) submitted: RwSignal<Option<u64>>,
+}
+
+/// Steps that are paid: one reference training at most, for what is proven by its result alone.
+pub(super) fn paid_steps(detail: &Detail, steps: u32) -> u32 {
+    steps.min(detail.summary.reference_steps)
+}
+
+fn say(error: impl std::fmt::Display) -> Option<String> {
+    Some(sentence(&error.to_string()))
+}
+
+/// Brings a finished training to its reward. Errors are sentences; none if the visitor was told
+/// already.
+pub(super) async fn run(
+    app: App,
+    model: ModelView,
+    finished: StoredValue<Finished>,
+    progress: Progress,
+) -> Result<Published, Option<String>> {
+    let config = app.config();
+    let rpc = app.rpc();
+    let contract = config.contracts.jobs;
+    let training = finished.get_value();
+    let outcome = Outcome {
+        output: training.parameters,
+        checkpoint_root: training.checkpoint_root,
+        accuracy_ppm: training.after.accuracy_ppm,
+    };
+    let id = match training.submitted {
+        Some(id) => id,
+        None => {
+            progress.stage.set(Some(0));
+            let id = hand_in(app, model, &training, outcome).await?;
+            finished.update_value(|f| f.submitted = Some(id));
+            keep::add_finished(&finished.get_value());
+            progress.submitted.set(Some(id));
+            id
+        }
+    };
+    let settled = loop {
+        let job = jobs::job(&rpc, contract, id).await.map_err(say)?;
+        let job = job.ok_or_else(|| say("the chain does not know this job"))?;
+        match job.state {
+            JobState::Committed => {
+                progress.stage.set(Some(1));
+                let deed =
+                    Deed { doing: "Showing the result", done: "Your result can be checked." };
+                let call = jobs::reveal_call(id, outcome);
+                step(app, deed, Call::new(contract, call), id).await?;
+            }
+            JobState::Revealed => {
+                progress.stage.set(Some(2));
+                let call = jobs::settle_call(id, outcome);
+                match rpc.simulate(Address::ZERO, contract, &call, U256::ZERO).await {
+                    Ok(_) => {
+                        progress.left.set(None);
+                        progress.stage.set(Some(3));
+                        let deed = Deed { doing: "Receiving", done: "Your training is published." };
+                        let receipt = step(app, deed, Call::new(contract, call), id).await?;
+                        if let Some(settled) = Settled::of(&receipt) {
+                            break settled;
+                        }
+                    }
+                    Err(error) if error_name(&error) == Some("WindowOpen") => {
+                        let window = model.detail.with_untracked(|d| d.rules.challenge_window);
+                        let until = job.revealed_at + u64::from(window);
+                        progress.left.set(Some(until.saturating_sub(browser::now()) + 1));
+                        TimeoutFuture::new(POLL_MS).await;
+                    }
+                    Err(error) if error_name(&error) == Some("Abandoned") => {
+                        return Err(take_back(app, contract, id).await);
+                    }
+                    Err(error) => return Err(refused(error)),
+                }
+            }
+            JobState::Settled => {
+                let all =
+                    history::settled(&rpc, model.address, Some(job.worker), config.from_block);
+                let all = all.await.map_err(say)?;
+                let found = all.into_iter().find(|settled| settled.job == id);
+                break found
+                    .ok_or_else(|| say("the job is settled, but its log entry is missing"))?;
+            }
+            JobState::Rejected => {
+                finish(app, &training);
+                return Err(say(
+                    "a jury found that the training does not give this result, so it is not paid",
+                ));
+            }
+            _ => {
+                finish(app, &training);
+                return Err(say(
+                    "the job has ended without a result: its time ran out, or the reward fell below what you accept",
+                ));
+            }
+        }
+    };
+    finish(app, &training);
+    app.trainer.state.update(|state| state.published = true);
+    let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await.ok();
+    let version =
+        detail.as_ref().and_then(|d| d.versions.iter().find(|v| v.job == id)).map(|v| v.id);
+    if let Some(detail) = detail {
+        model.detail.set(detail);
+    }
+    let balance = contracts::balance(&rpc, model.address, settled.worker).await.ok();
+    Ok(Published { reward: settled.amount, job: id, version, balance })
+}
+
+/// Uploads the parameters and commits to them; the job's number.
+async fn hand_in(
+    app: App,
+    model: ModelView,
+    finished: &Finished,
+    outcome: Outcome,
+) -> Result<u64, Option<String>> {
+    let config = app.config();
+    let rpc = app.rpc();
+    let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
+        say("the parameters are not in this browser any more, so there is nothing to publish")
+    })?;
+    let detail =
+        contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
+    model.detail.set(detail.clone());
+    if detail.summary.head != finished.job.base {
+        // The page now offers what can be done about it.
+        return Err(None);
+    }
+    let account = app.wallets.account_or_ask().await.ok_or(None)?;
+    blobs::put(&config, &parameters, "the parameter file").await.map_err(say)?;
+    let steps = paid_steps(&detail, finished.job.steps);
+    let submission = Submission {
+        model: model.address,
+        base: finished.job.base,
+        steps,
+        recipe: detail.summary.manifest,
+        min_reward: quotes::least(quotes::reward(&detail, steps)),
+        outcome,
+    };
+    let mut call = Call::new(config.contracts.jobs, jobs::submit_call(&submission));
+    if !detail.rules.bond_in_tokens {
+        // What earlier bonds left free is used first.
+        let free = jobs::free(&rpc, config.contracts.vault, Address::ZERO, account.address);
+        call.value = detail.rules.bond.saturating_sub(free.await.map_err(say)?);
+    }
+    let deed = Deed { doing: "Publishing", done: "Your training is handed in." };
+    let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
+    jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))
+}
+
+/// One transaction on the way; errors name the job that waits.
+async fn step(
+    app: App,
+    deed: Deed,
+    call: Call,
+    id: u64,
+) -> Result<crate::chain::rpc::Receipt, Option<String>> {
+    transaction::send(app, deed, call).await.map_err(|error| {
+        error.told().map(|reason| format!("{reason} Job {id} waits; nothing is lost."))
+    })
+}
+
+/// The head moved on first: takes the bond back, and says so.
+async fn take_back(app: App, contract: Address, id: u64) -> Option<String> {
+    let deed = Deed { doing: "Taking your bond back", done: "Your bond is back." };
+    let call = Call::new(contract, jobs::abandon_call(id));
+    match transaction::send(app, deed, call).await {
+        Ok(_) => say(
+            "another training became the newest version first, so this one is not paid; your bond is back",
+        ),
+        Err(error) => error.told(),
+    }
+}
+
+fn refused(error: RpcError) -> Option<String> {
+    match error {
+        RpcError::Node { data: Some(data), .. } => Some(transaction::revert_sentence(&data)),
+        error => say(error),
+    }
+}
+
+/// What is decided needs neither its note nor its checkpoint.
+fn finish(app: App, finished: &Finished) {
+    keep::drop_finished(&finished.job.key);
+    let job = finished.job.key.clone();
+    spawn_local(async move {
+        let _ = app.pool.ask_cpu(Request::DropCheckpoint { job }).await;
+    });
+}

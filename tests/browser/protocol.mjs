@@ -1,0 +1,95 @@
+// What others do on the chain while a test looks at the page: train, own, audit. Real transactions of
+// the chain's own unlocked accounts.
+import { readFileSync } from "node:fs";
+import { createTestClient, createWalletClient, encodeAbiParameters, http, keccak256, parseEther, parseEventLogs, publicActions } from "viem";
+import { mnemonicToAccount } from "viem/accounts";
+
+const MNEMONIC = "test test test test test test test test test test test junk";
+const abi = (name) => JSON.parse(readFileSync(`solidity/out/${name}.sol/${name}.json`)).abi;
+const ABI = Object.fromEntries(["Model", "ModelFactory", "Jobs", "Jury"].map((name) => [name, abi(name)]));
+
+export const person = (index) => mnemonicToAccount(MNEMONIC, { addressIndex: index });
+// Anvil's first account deploys, and so made the sample model.
+export const CREATOR = person(0);
+
+let made = 0;
+
+export class Protocol {
+  constructor(world, model = world.sample) {
+    this.model = model;
+    this.world = world;
+    this.contracts = { ...world.contracts, Model: model };
+    this.chain = createTestClient({ mode: "anvil", transport: http(world.rpcUrl), pollingInterval: 50 }).extend(publicActions);
+    this.transport = http(world.rpcUrl);
+  }
+
+  read(contract, functionName, args = []) {
+    return this.chain.readContract({ address: this.contracts[contract], abi: ABI[contract], functionName, args });
+  }
+
+  async send(account, contract, functionName, args = [], value = 0n) {
+    const wallet = createWalletClient({ account, transport: this.transport });
+    const hash = await wallet.writeContract({ address: this.contracts[contract], abi: ABI[contract], functionName, args, value, chain: null });
+    const receipt = await this.chain.waitForTransactionReceipt({ hash });
+    if (receipt.status !== "success") throw new Error(`${functionName} was reverted`);
+    return receipt;
+  }
+
+  async pass(seconds) {
+    await this.chain.increaseTime({ seconds });
+    await this.chain.mine({ blocks: 1 });
+  }
+
+  // The sample model once more, with other rules.
+  async sibling(changes) {
+    const [name, symbol, manifest, genesis, rules, supply, alpha, referenceSteps, inferenceUnit] = await Promise.all([
+      this.read("Model", "name"), this.read("Model", "symbol"), this.read("Model", "manifest"), this.read("Model", "version", [0]),
+      this.read("Model", "rules"), this.read("Model", "totalSupply"), this.read("Model", "alpha"), this.read("Model", "referenceSteps"),
+      this.read("Model", "inferenceUnit"),
+    ]);
+    const params = {
+      name, symbol, supply, alpha, referenceSteps, inferenceUnit, manifest, genesis: genesis.parametersHash, rules: { ...rules, ...changes },
+    };
+    const receipt = await this.send(CREATOR, "ModelFactory", "createModel", [params]);
+    const [{ args }] = parseEventLogs({ abi: ABI.ModelFactory, logs: receipt.logs, eventName: "ModelCreated" });
+    return new Protocol(this.world, args.model);
+  }
+
+  // A training that is committed and can be challenged.
+  async reveal(worker, { accuracyPpm = 500_000, output } = {}) {
+    const base = await this.read("Model", "head");
+    const result = { output: output ?? keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), checkpointRoot: `0x${"22".repeat(32)}`, accuracyPpm };
+    const request = { model: this.model, kind: 0, proof: 1, base, units: 500, input: `0x${"33".repeat(32)}`, maxPrice: 0n };
+    const receipt = await this.send(worker, "Jobs", "submit", [request, 0n, result], parseEther("0.01"));
+    const [{ args }] = parseEventLogs({ abi: ABI.Jobs, logs: receipt.logs, eventName: "JobOpened" });
+    await this.send(worker, "Jobs", "reveal", [args.job, result, "0x"]);
+    return { job: args.job, result };
+  }
+
+  // A whole training; the head moves.
+  async train(worker, options) {
+    const { job, result } = await this.reveal(worker, options);
+    await this.pass(6);
+    await this.send(worker, "Jobs", "settle", [job, result]);
+    return job;
+  }
+
+  async give(to, tokens) {
+    await this.send(CREATOR, "Model", "transfer", [to, parseEther(`${tokens}`)]);
+  }
+
+  // All of a drawn jury find `finding`; the case can be closed then.
+  async vote(caseId, finding, auditors) {
+    const [jurors] = await this.read("Jury", "jury", [caseId]);
+    const salt = `0x${"44".repeat(32)}`;
+    const voters = auditors.filter(({ address }) => jurors.includes(address));
+    for (const voter of voters) {
+      const vote = encodeAbiParameters(
+        [{ type: "uint64" }, { type: "address" }, { type: "bytes32" }, { type: "bytes32" }],
+        [caseId, voter.address, finding, salt],
+      );
+      await this.send(voter, "Jury", "commitVote", [caseId, keccak256(vote)]);
+    }
+    for (const voter of voters) await this.send(voter, "Jury", "revealVote", [caseId, finding, salt]);
+  }
+}

@@ -50,9 +50,11 @@ export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID,
     }
   };
   // However this process ends, the chain does not outlive it.
-  process.once("exit", () => signal("SIGKILL"));
+  const last = () => signal("SIGKILL");
+  process.once("exit", last);
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
+    process.removeListener("exit", last);
     child.removeAllListeners("exit");
     const ended = once(child, "exit");
     signal("SIGTERM");

@@ -32,6 +32,7 @@ install_all() {
   # Its lock file names a crate version that not every mirror has, so it resolves afresh.
   install_cargo_tool wasm-bindgen-cli "$BINDGEN_VERSION"
   install_npm
+  link_forge
 }
 
 # The target's standard library: from rustup, else built from Debian's Rust sources.
@@ -90,4 +91,13 @@ install_npm() {
   # Not `npm ci`: it refuses a lock that lacks the binaries of platforms a registry does not carry.
   run npm-install "installing npm packages" npm install --no-save
   cp package-lock.json "$stamp"
+}
+
+# The npm package's launcher of forge answers 0 whatever forge answers: no check would ever fail.
+link_forge() {
+  local binary
+  for binary in node_modules/@foundry-rs/forge-*/bin/forge; do
+    [ -x "$binary" ] && ln -sfn "../${binary#node_modules/}" node_modules/.bin/forge && return
+  done
+  die "forge has no binary for this system in node_modules/@foundry-rs"
 }

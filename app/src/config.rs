@@ -57,6 +57,8 @@ pub(crate) struct Contracts {
     pub(crate) jury: Address,
     /// Bonds.
     pub(crate) vault: Address,
+    /// Small files on the chain itself.
+    pub(crate) parameter_store: Address,
 }
 
 fn coin() -> String {
@@ -149,7 +151,7 @@ mod tests {
     const TEXT: &str = r#"{"chainId":31337,"chainName":"Delea local","rpcUrl":"http://127.0.0.1:8545",
         "contracts":{"ModelFactory":"0x5FbDB2315678afecb367f032d93F642f64180aa3","Scores":"0x5FbDB2315678afecb367f032d93F642f64180aa4",
         "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6",
-        "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7"},"fromBlock":0,"contentUrl":"/ipfs/",
+        "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
         "workers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js","import":"/workers/import-worker.js"}}"#;
 

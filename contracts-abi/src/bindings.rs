@@ -55,6 +55,16 @@ pub mod scores {
     );
 }
 
+/// Small files on the chain itself.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod parameters {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        ParameterStore,
+        "abi/ParameterStore.json"
+    );
+}
+
 /// Bonds and stakes.
 #[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
 pub mod vault {

@@ -13,6 +13,7 @@ pub use bindings::factory::{IModelFactory, ModelFactory};
 pub use bindings::jobs::Jobs;
 pub use bindings::jury::Jury;
 pub use bindings::model::{IModel, Model};
+pub use bindings::parameters::ParameterStore;
 pub use bindings::scores::Scores;
 pub use bindings::vault::Vault;
 pub use error::ContractError;

@@ -18,6 +18,7 @@ const CONTRACTS = [
   ["Scores", ["Vault", "Jury", "Jobs"]],
   ["Jobs", ["ModelFactory", "Vault", "Jury", "Scores"]],
   ["ModelFactory", ["Jobs", "Scores", "Vault"]],
+  ["ParameterStore", []],
 ];
 
 export const artifact = async (name) => {

@@ -1,13 +1,18 @@
 // The main walk: train in the tab, earn, pay, infer; on both tiers, with a wallet and with none.
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { cidOf } from "../../local/content.mjs";
 import { addWallet, amount, connect, drawZero, expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
+import { Protocol } from "./protocol.mjs";
 
 const accuracy = async (page) => parseFloat(await page.getByTestId("accuracy-value").innerText());
 
 test("a first-time visitor trains within two clicks, earns, and has a digit read", async ({ page, world }) => {
   await page.goto(world.url);
-  await page.getByTestId("model-card").first().waitFor();
+  const card = page.locator(`[data-testid="model-card"][data-address="${world.sample}"]`);
+  await card.waitFor();
   await picture(page, "explore");
-  await page.getByTestId("card-train").first().click();
+  await card.getByTestId("card-train").click();
   await page.getByTestId("start-training").click();
   await expect(page.getByTestId("loss-plot")).toBeVisible();
   await finished(page);
@@ -53,6 +58,7 @@ test("the MLP template on an uploaded table, created, trained on WebGPU, publish
   await page.locator("#token-symbol").fill("TEST");
   await page.locator("#model-description").fill("Made by a test.");
   await expect(page.getByTestId("curve-plot")).toBeVisible();
+  await page.getByTestId("on-chain").check();
   await picture(page, "create");
   await page.getByTestId("create-submit").click();
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/);
@@ -76,4 +82,29 @@ test("the MLP template on an uploaded table, created, trained on WebGPU, publish
   await page.getByTestId("sample").first().click();
   await page.getByTestId("infer-pay").click();
   await expect(page.getByTestId("prediction")).toBeVisible();
+});
+
+test("parameters that were kept on the chain are there when the content store has lost them", async ({ page, world }) => {
+  await addWallet(page, world);
+  await page.goto(`${world.url}/create`);
+  await connect(page);
+  await page.getByTestId("data-file").setInputFiles("local/samples/digits-8x8.csv.gz");
+  await page.getByTestId("data-preview").waitFor();
+  await page.getByTestId("template-mlp").click();
+  await page.locator("#model-name").fill("Kept digits");
+  await page.locator("#token-symbol").fill("KEPT");
+  await page.locator("#model-description").fill("Made by a test.");
+  await page.getByTestId("on-chain").check();
+  await page.getByTestId("create-submit").click();
+  await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/);
+  const model = page.url().match(/0x[0-9a-fA-F]{40}/)[0];
+  const { parametersHash } = await new Protocol(world, model).read("Model", "version", [0]);
+  await rm(path.join(world.folder, "blobs", cidOf(parametersHash)));
+
+  const other = await page.context().browser().newPage();
+  await other.goto(`${world.url}/model/${model}/train`);
+  await start(other, { device: "cpu", steps: 60 });
+  await finished(other);
+  expect(await accuracy(other)).toBeGreaterThan(30);
+  await other.close();
 });

@@ -39,6 +39,8 @@ own("the largest holder takes the model back to an older version", async ({ page
   await expect(page.locator('[data-testid="version"][data-id="1"]')).toContainText("in use");
   expect(await protocol.read("Model", "head")).toBe(1);
   await expect(page.getByTestId("rollback-notice")).toBeHidden();
+  await expect(page.getByTestId("turn")).toHaveCount(2);
+  await expect(page.getByTestId("turn").first()).toContainText("go back from version 2 to 1");
   await picture(page, "rolled-back");
 });
 
@@ -51,6 +53,7 @@ own("a holder stops the creator, and the creator is not offered to stop a holder
   await page.getByTestId("rollback-stop").click();
   await expect(page.getByTestId("rollback-notice")).toBeHidden();
   expect((await protocol.read("Model", "rollbackRequest")).version).toBe(0);
+  await expect(page.getByTestId("turn").first()).toContainText("stopped the way back");
 
   await page.locator('[data-testid="version"][data-id="0"]').getByTestId("go-back").click();
   await page.getByTestId("rollback-notice").waitFor();

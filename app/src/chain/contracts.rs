@@ -203,7 +203,7 @@ pub(super) async fn read_next<C: SolCall>(
 }
 
 /// Reads what the latest block says.
-pub(super) async fn read<C: SolCall>(
+pub(crate) async fn read<C: SolCall>(
     rpc: &Rpc,
     to: Address,
     call: C,
@@ -292,6 +292,11 @@ pub(crate) fn infer_call(version: u32, input: Digest, max_price: U256, deadline:
 /// Call data of an ERC-20 transfer.
 pub(crate) fn transfer_call(to: Address, amount: U256) -> Vec<u8> {
     Model::transferCall { to, amount }.abi_encode()
+}
+
+/// Call data of an ERC-20 approval.
+pub(crate) fn approve_call(spender: Address, amount: U256) -> Vec<u8> {
+    Model::approveCall { spender, amount }.abi_encode()
 }
 
 /// What a creator chooses.

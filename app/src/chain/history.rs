@@ -56,7 +56,7 @@ pub(crate) async fn steps(
 }
 
 /// All logs of a contract with some topics; a node that finds a chunk too large gets it in halves.
-async fn logs(
+pub(crate) async fn logs(
     rpc: &Rpc,
     contract: Address,
     topics: Value,

@@ -234,8 +234,8 @@ impl Step {
         let (what, who) = match topic {
             Jobs::JobOpened::SIGNATURE_HASH => ("Opened", account),
             Jobs::JobClaimed::SIGNATURE_HASH => ("Taken", account),
-            Jobs::JobCommitted::SIGNATURE_HASH => ("Result committed", account),
-            Jobs::JobRevealed::SIGNATURE_HASH => ("Result revealed", account),
+            Jobs::JobCommitted::SIGNATURE_HASH => ("Result sealed", account),
+            Jobs::JobRevealed::SIGNATURE_HASH => ("Result shown", account),
             Jobs::JobChallenged::SIGNATURE_HASH => ("Doubted", account),
             Jobs::JobRejected::SIGNATURE_HASH => ("Refuted by a jury", None),
             Jobs::JobExpired::SIGNATURE_HASH => ("Ended without a result", None),
@@ -305,6 +305,11 @@ pub(crate) async fn free(
     account: Address,
 ) -> Result<U256, RpcError> {
     read(rpc, vault, Vault::freeCall { asset, account }).await
+}
+
+/// Call data of `depositTokens`: model tokens for bonds, on an allowance.
+pub(crate) fn deposit_tokens_call(model: Address, amount: U256) -> Vec<u8> {
+    Vault::depositTokensCall { model, amount }.abi_encode()
 }
 
 /// Call data of `withdraw`.

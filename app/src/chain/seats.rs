@@ -1,13 +1,15 @@
 //! Who owns a model: its holders, the two seats, going back to an older version, and splits.
 
 use alloy_primitives::{Address, U256};
-use alloy_sol_types::SolCall;
+use alloy_sol_types::{SolCall, SolEvent};
 use delea_contracts_abi::Model;
 use futures_util::{future::try_join_all, try_join};
+use serde_json::json;
 
 use super::{
     contracts::{read, read_next},
-    rpc::{Rpc, RpcError},
+    history,
+    rpc::{Log, Rpc, RpcError},
 };
 
 /// Holders fetched in one call.
@@ -107,6 +109,68 @@ pub(crate) async fn rollback(rpc: &Rpc, model: Address) -> Result<Option<Rollbac
         version: request.version,
         executable_at: request.executableAt,
     }))
+}
+
+/// Something that happened to a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Turn {
+    /// Somebody asked to go back to a version.
+    Asked {
+        /// Who.
+        by: Address,
+        /// The version.
+        version: u32,
+    },
+    /// Somebody stopped or withdrew a request.
+    Stopped {
+        /// Who had asked.
+        asked: Address,
+        /// Who stopped it.
+        by: Address,
+        /// The version.
+        version: u32,
+    },
+    /// The model went back.
+    Done {
+        /// Who had asked.
+        asked: Address,
+        /// From a version,
+        from: u32,
+        /// to an older one.
+        to: u32,
+    },
+}
+
+/// All that happened to requests, newest first, with blocks.
+pub(crate) async fn turns(
+    rpc: &Rpc,
+    model: Address,
+    from: u64,
+) -> Result<Vec<(Turn, u64)>, RpcError> {
+    let events = [
+        Model::RollbackRequested::SIGNATURE_HASH,
+        Model::RollbackVetoed::SIGNATURE_HASH,
+        Model::RolledBack::SIGNATURE_HASH,
+    ];
+    let mut turns: Vec<_> = history::logs(rpc, model, json!([events]), from)
+        .await?
+        .iter()
+        .filter_map(|log| Some((turn(log)?, log.block)))
+        .collect();
+    turns.reverse();
+    Ok(turns)
+}
+
+fn turn(log: &Log) -> Option<Turn> {
+    let topics = || log.topics.iter().copied();
+    if let Ok(e) = Model::RollbackRequested::decode_raw_log(topics(), &log.data) {
+        return Some(Turn::Asked { by: e.requester, version: e.version });
+    }
+    if let Ok(e) = Model::RollbackVetoed::decode_raw_log(topics(), &log.data) {
+        return Some(Turn::Stopped { asked: e.requester, by: e.by, version: e.version });
+    }
+    let e = Model::RolledBack::decode_raw_log(topics(), &log.data).ok()?;
+    Some(Turn::Done { asked: e.requester, from: e.from, to: e.to })
 }
 
 /// Call data of `requestRollback`.

@@ -28,7 +28,7 @@ use crate::{
 const WAY: [(JobState, &str); 5] = [
     (JobState::Open, "Open"),
     (JobState::Claimed, "Taken"),
-    (JobState::Committed, "Committed"),
+    (JobState::Committed, "Sealed"),
     (JobState::Revealed, "Shown"),
     (JobState::Settled, "Paid"),
 ];

@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Response};
 
-use super::hash::digest;
+use super::{hash::digest, onchain};
 use crate::{
     config::Config,
     net::{Fetch, NetError},
@@ -58,7 +58,7 @@ pub(crate) enum StoreError {
     },
 }
 
-/// A blob. `what` names it in messages.
+/// A blob: from the cache, the content store, or the chain itself. `what` names it in messages.
 pub(crate) async fn get(
     config: &Config,
     wanted: Digest,
@@ -67,6 +67,21 @@ pub(crate) async fn get(
     if let Some(bytes) = cached(wanted).await {
         return Ok(bytes);
     }
+    match fetch(config, wanted, what).await {
+        Ok(bytes) => Ok(bytes),
+        // The store's error says more than the chain's.
+        Err(error) => match onchain::get(config, wanted).await {
+            Ok(Some(bytes)) => {
+                keep(wanted, &bytes).await;
+                Ok(bytes)
+            }
+            Ok(None) | Err(_) => Err(error),
+        },
+    }
+}
+
+/// A blob from the content store, kept for later.
+async fn fetch(config: &Config, wanted: Digest, what: &str) -> Result<Vec<u8>, StoreError> {
     let url = config.content(&wanted.cid());
     let mut pause = PAUSE_MS;
     for attempt in 1.. {

@@ -4,4 +4,5 @@ pub(crate) mod blobs;
 pub(crate) mod documents;
 pub(crate) mod hash;
 pub(crate) mod local;
+pub(crate) mod onchain;
 pub(crate) mod preview;

@@ -24,6 +24,7 @@ fn declared() -> BTreeMap<String, usize> {
         include_str!("../../abi/Jury.json"),
         include_str!("../../abi/Scores.json"),
         include_str!("../../abi/Vault.json"),
+        include_str!("../../abi/ParameterStore.json"),
     ];
     let mut found = BTreeMap::new();
     for file in files {

@@ -238,6 +238,17 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "EmissionExceeded(uint256,uint256)",
         "These weights add up to more than the epoch pays ({1:tokens} tokens).",
     ),
+    // ─── Files ───────────────────────────────────────────────────────────────────────────────────────────────────
+    ("EmptyFile()", "The file is empty."),
+    (
+        "SizeMismatch(uint32,uint32)",
+        "The file has {0} bytes, but its first part was stored as of a file of {1}.",
+    ),
+    ("WrongPart(uint256,uint256)", "Part {1} of the file comes next, not part {0}."),
+    (
+        "WrongPartLength(uint256,uint256,uint256)",
+        "Part {0} of the file has {1} bytes; it must have {2}.",
+    ),
     // ─── Bonds ───────────────────────────────────────────────────────────────────────────────────────────────────
     (
         "InsufficientDeposit(address,address,uint256,uint256)",

@@ -72,6 +72,8 @@ pub(super) struct Draft {
     pub(super) reference: RwSignal<String>,
     /// Decimal logarithm of what one use weighs beside a reference training.
     pub(super) use_weight: RwSignal<f64>,
+    /// Whether the first parameters are kept on the chain itself too.
+    pub(super) on_chain: RwSignal<bool>,
     /// Whether errors of untouched fields are shown: after the first try.
     pub(super) tried: RwSignal<bool>,
 }
@@ -89,6 +91,7 @@ impl Draft {
             speed: RwSignal::new(-2.0),
             reference: RwSignal::new(String::new()),
             use_weight: RwSignal::new(-3.0),
+            on_chain: RwSignal::new(false),
             tried: RwSignal::new(false),
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     },
     components::{icons, stages::Stages},
     jobs::trainer::sentence,
-    store::blobs,
+    store::{blobs, onchain},
 };
 
 /// What is done one after the other.
@@ -64,7 +64,8 @@ pub(super) fn SubmitStep(
         let navigate = navigate.clone();
         stage.set(Some(0));
         spawn_local(async move {
-            match make(app, stage, data, spec, config, terms).await {
+            let on_chain = draft.on_chain.get_untracked();
+            match make(app, stage, data, spec, config, terms, on_chain).await {
                 Ok(model) => navigate(&format!("/model/{model}/train"), NavigateOptions::default()),
                 Err(error) => problem.set(error),
             }
@@ -103,6 +104,7 @@ async fn make(
     spec: ModelSpec,
     config: TrainingConfig,
     terms: TokenTerms,
+    on_chain: bool,
 ) -> Result<Address, Option<String>> {
     let settings = app.config();
     let say = |error: String| Some(sentence(&error));
@@ -135,6 +137,15 @@ async fn make(
         return Err(say("the worker misnamed its parameters".to_owned()));
     }
     stage.try_set(Some(3));
+    if on_chain && parameters.len() <= onchain::MOST {
+        let account = app.wallets.account_or_ask().await.ok_or(None)?;
+        let call = onchain::store_call(&settings, account.address, genesis, &parameters).await;
+        let deed = Deed { doing: "Storing", done: "The first parameters are on the chain." };
+        if let Some(call) = call.map_err(|e| say(e.to_string()))? {
+            let call = Call::new(settings.contracts.parameter_store, call);
+            transaction::send(app, deed, call).await.map_err(TxError::told)?;
+        }
+    }
     let creation = Creation {
         name: terms.name,
         symbol: terms.symbol,

@@ -2,6 +2,7 @@
 
 use alloy_primitives::U256;
 use delea_contracts_abi::amount;
+use delea_model_runtime::spec::ModelSpec;
 use leptos::prelude::*;
 
 use super::Draft;
@@ -13,6 +14,7 @@ use crate::{
     },
     format,
     jobs::trainer::sentence,
+    store::onchain,
 };
 
 /// Reference trainings that the curve looks ahead.
@@ -120,6 +122,12 @@ impl Draft {
     }
 }
 
+/// Whether a network's parameters, four bytes each and a header, fit a transaction.
+fn fits_the_chain(spec: &ModelSpec) -> bool {
+    const HEADER: u64 = 4_096;
+    spec.parameter_count().is_ok_and(|count| count * 4 + HEADER <= onchain::MOST as u64)
+}
+
 /// The fields, and what they mean in words and as a curve.
 #[component]
 pub(super) fn TokenStep(
@@ -216,6 +224,16 @@ pub(super) fn TokenStep(
                 <Plot title="Left in the pool" series x_label="reference trainings" unit=Unit::Share summary=words testid="curve-plot"/>
             </div>
         </div>
+        <Show when=move || draft.network.with(|n| n.as_ref().is_some_and(|(spec, _)| fits_the_chain(spec)))>
+            <label class="check">
+                <input type="checkbox" data-testid="on-chain" prop:checked=draft.on_chain
+                    on:change:target=move |event| draft.on_chain.set(event.target().checked())/>
+                <span>
+                    "Keep the first parameters on the chain itself, too"
+                    <span class="muted">" They are small enough for one more transaction, and then no store can lose them."</span>
+                </span>
+            </label>
+        </Show>
         <p class="callout" data-testid="curve-words"><span>{move || words.get()}</span></p>
     }
 }

@@ -197,10 +197,20 @@ async fn hand_in(
         outcome,
     };
     let mut call = Call::new(config.contracts.jobs, jobs::submit_call(&submission));
+    // What earlier bonds left free is used first.
+    let asset = if detail.rules.bond_in_tokens { model.address } else { Address::ZERO };
+    let vault = config.contracts.vault;
+    let free = jobs::free(&rpc, vault, asset, account.address).await.map_err(say)?;
+    let missing = detail.rules.bond.saturating_sub(free);
     if !detail.rules.bond_in_tokens {
-        // What earlier bonds left free is used first.
-        let free = jobs::free(&rpc, config.contracts.vault, Address::ZERO, account.address);
-        call.value = detail.rules.bond.saturating_sub(free.await.map_err(say)?);
+        call.value = missing;
+    } else if !missing.is_zero() {
+        let deed = Deed { doing: "Allowing the bond", done: "The bond is allowed." };
+        let allow = Call::new(model.address, contracts::approve_call(vault, missing));
+        transaction::send(app, deed, allow).await.map_err(TxError::told)?;
+        let deed = Deed { doing: "Paying the bond in", done: "The bond is paid in." };
+        let deposit = Call::new(vault, jobs::deposit_tokens_call(model.address, missing));
+        transaction::send(app, deed, deposit).await.map_err(TxError::told)?;
     }
     let deed = Deed { doing: "Publishing", done: "Your training is handed in." };
     let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;

@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::{ModelView, rollback::RollbackNotice, versions::Versions};
+use super::{
+    ModelView,
+    rollback::{RollbackLog, RollbackNotice},
+    versions::Versions,
+};
 use crate::{
     app::use_app,
     browser,
@@ -101,6 +105,7 @@ pub(super) fn History(
         </section>
         <RollbackNotice model/>
         <Versions model/>
+        <RollbackLog model/>
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     app::{App, use_app},
     browser,
     chain::{
-        seats::{self, Rank, Rollback},
+        seats::{self, Rank, Rollback, Turn},
         transaction::{self, Call, Deed},
     },
     components::{address::AddressTag, icons},
@@ -102,6 +102,50 @@ pub(super) fn RollbackNotice(
                         </button>
                     })}
                 </div>
+            </section>
+        })
+    }
+}
+
+/// What became of earlier requests; nothing where there were none.
+#[component]
+pub(super) fn RollbackLog(
+    /// The model.
+    model: ModelView,
+) -> impl IntoView {
+    let app = use_app();
+    let turns = use_load(
+        move || Some(app.revision()),
+        move |_| async move { seats::turns(&app.rpc(), model.address, app.config().from_block).await },
+    );
+    move || {
+        let turns = turns.with(|turns| turns.ready().cloned()).filter(|turns| !turns.is_empty())?;
+        let rows = turns.into_iter().map(|(turn, block)| {
+            let (who, what) = match turn {
+                Turn::Asked { by, version } => {
+                    (by, format!("asked to go back to version {version}"))
+                }
+                Turn::Stopped { asked, by, version } if asked == by => {
+                    (by, format!("withdrew the request to go back to version {version}"))
+                }
+                Turn::Stopped { by, version, .. } => {
+                    (by, format!("stopped the way back to version {version}"))
+                }
+                Turn::Done { asked, from, to } => {
+                    (asked, format!("had the model go back from version {from} to {to}"))
+                }
+            };
+            view! {
+                <li data-testid="turn">
+                    <AddressTag address=who/> " " {what}
+                    <span class="muted">{format!(" in block {}", format::count(block))}</span>
+                </li>
+            }
+        });
+        Some(view! {
+            <section class="panel">
+                <h2>"Ways back so far"</h2>
+                <ol class="turns" data-testid="turns">{rows.collect_view()}</ol>
             </section>
         })
     }

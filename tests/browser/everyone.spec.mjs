@@ -23,8 +23,8 @@ for (const [name, viewport] of [["desktop", { width: 1280, height: 800 }], ["pho
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const model = `/model/${world.sample}`;
       const protocol = new Protocol(world);
-      // A job to look at; not a version, whose parameters nobody would have.
-      if ((await protocol.read("Jobs", "jobCount")) === 0n) await protocol.reveal(person(9));
+      // A job to look at, of a model of its own: it stands before nobody's training.
+      if ((await protocol.read("Jobs", "jobCount")) === 0n) await (await protocol.sibling({})).reveal(person(9));
       for (const [title, path] of [
         ["explore", "/"], ["overview", model], ["train", `${model}/train`], ["use", `${model}/use`], ["token", `${model}/token`],
         ["history", `${model}/history`], ["job", "/job/1"], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],

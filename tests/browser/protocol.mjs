@@ -55,15 +55,36 @@ export class Protocol {
     return new Protocol(this.world, args.model);
   }
 
+  #result({ accuracyPpm = 500_000, output } = {}) {
+    return { output: output ?? keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), checkpointRoot: `0x${"22".repeat(32)}`, accuracyPpm };
+  }
+
+  async #request(proof, units) {
+    const [base, input] = await Promise.all([this.read("Model", "head"), this.read("Model", "manifest")]);
+    return { model: this.model, kind: 0, proof, base, units, input, maxPrice: 0n };
+  }
+
+  async #open(worker, functionName, args) {
+    const receipt = await this.send(worker, "Jobs", functionName, args, parseEther("0.01"));
+    const [{ args: opened }] = parseEventLogs({ abi: ABI.Jobs, logs: receipt.logs, eventName: "JobOpened" });
+    return opened.job;
+  }
+
+  // A training that is announced: its seed is fixed.
+  async announce(worker, { units = 500 } = {}) {
+    return this.#open(worker, "start", [await this.#request(0, units), 0n]);
+  }
+
+  async commit(worker, job, options) {
+    await this.send(worker, "Jobs", "commit", [job, this.#result(options)]);
+  }
+
   // A training that is committed and can be challenged.
-  async reveal(worker, { accuracyPpm = 500_000, output } = {}) {
-    const base = await this.read("Model", "head");
-    const result = { output: output ?? keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), checkpointRoot: `0x${"22".repeat(32)}`, accuracyPpm };
-    const request = { model: this.model, kind: 0, proof: 1, base, units: 500, input: `0x${"33".repeat(32)}`, maxPrice: 0n };
-    const receipt = await this.send(worker, "Jobs", "submit", [request, 0n, result], parseEther("0.01"));
-    const [{ args }] = parseEventLogs({ abi: ABI.Jobs, logs: receipt.logs, eventName: "JobOpened" });
-    await this.send(worker, "Jobs", "reveal", [args.job, result, "0x"]);
-    return { job: args.job, result };
+  async reveal(worker, options) {
+    const result = this.#result(options);
+    const job = await this.#open(worker, "submit", [await this.#request(1, 500), 0n, result]);
+    await this.send(worker, "Jobs", "reveal", [job, result, "0x"]);
+    return { job, result };
   }
 
   // A whole training; the head moves.

@@ -43,6 +43,24 @@ test("a reverted transaction shows the contract's own reason in words", async ({
   await world.stop();
 });
 
+test("a training that came first and was left unsettled is no dead end", async ({ page }) => {
+  const world = await World.start();
+  const protocol = new Protocol(world);
+  await addWallet(page, world);
+  await train(page, world);
+  await connect(page);
+  await protocol.reveal(person(5));
+  await protocol.pass(6);
+  await page.getByTestId("publish-training").click();
+  await expect(page.getByTestId("round-closed")).toContainText("handed in first");
+  await picture(page, "round-closed");
+  await page.getByTestId("settle-others").click();
+  // The other one is the newest version now.
+  await expect(page.getByTestId("stale-base")).toContainText("version 1");
+  expect(await protocol.read("Model", "head")).toBe(1);
+  await world.stop();
+});
+
 test("a wallet on another chain is offered the switch, and an unknown chain is added", async ({ page, world }) => {
   await addWallet(page, world, { chainId: 1 });
   await page.goto(world.url);

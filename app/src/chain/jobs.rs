@@ -1,11 +1,8 @@
 //! Jobs: the log of settled ones, how far an open one is, and the calls that move it on.
 
-use alloy_primitives::{Address, B256, U256, Uint};
-use alloy_sol_types::{SolCall, SolEvent};
-use delea_contracts_abi::{
-    JobKind, JobState, Jobs, Jury, Model, Vault,
-    bindings::jobs::{IJobs, IModel as JobsModel},
-};
+use alloy_primitives::{Address, B256, U256, Uint, keccak256};
+use alloy_sol_types::{SolCall, SolEvent, SolValue};
+use delea_contracts_abi::{JobKind, JobState, Jobs, Jury, Model, Vault, bindings::jobs::IJobs};
 use delea_model_runtime::content::Digest;
 
 use super::{
@@ -15,6 +12,8 @@ use super::{
 
 /// A training proven by its result on held-out batches, in the contract's order of proofs.
 const EVALUATION: u8 = 1;
+/// A training proven by doing it again.
+const REPLAY: u8 = 0;
 
 /// Topic 0 of a model's job log.
 pub(crate) const SETTLED_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
@@ -145,6 +144,46 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
     }))
 }
 
+/// The round that a model is in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Round {
+    /// Last time for commitments, in seconds since 1970.
+    pub(crate) commits_until: u64,
+    /// Committed trainings that are not decided.
+    pub(crate) pending: u32,
+    /// Accepted trainings.
+    pub(crate) accepted: u32,
+}
+
+/// Reads the round of a model's head; nothing while no training of it was committed.
+pub(crate) async fn round(
+    rpc: &Rpc,
+    jobs: Address,
+    model: Address,
+) -> Result<Option<Round>, RpcError> {
+    let (round, now) = futures_util::try_join!(
+        read(rpc, jobs, Jobs::roundOfCall { model }),
+        read(rpc, model, Model::roundCall {}),
+    )?;
+    let begun = round.number == now && round.pending + round.accepted > 0;
+    Ok(begun.then_some(Round {
+        commits_until: round.commitsUntil,
+        pending: round.pending,
+        accepted: round.accepted,
+    }))
+}
+
+/// Reads the newest jobs, at most `most`, newest first.
+pub(crate) async fn newest(rpc: &Rpc, jobs: Address, most: u64) -> Result<Vec<u64>, RpcError> {
+    let count = read(rpc, jobs, Jobs::jobCountCall {}).await?;
+    Ok((1..=count).rev().take(most as usize).collect())
+}
+
+/// Call data of `publishRound`.
+pub(crate) fn publish_round_call(model: Address) -> Vec<u8> {
+    Jobs::publishRoundCall { model }.abi_encode()
+}
+
 /// What a training that is done is handed in with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Submission {
@@ -164,18 +203,9 @@ pub(crate) struct Submission {
 
 /// Call data of `submit`: opens a training that is done, takes it, and commits to its result.
 pub(crate) fn submit_call(s: &Submission) -> Vec<u8> {
-    let request = IJobs::Request {
-        model: s.model,
-        kind: JobsModel::JobKind::from_underlying(JobKind::Train.into()).into_underlying(),
-        proof: EVALUATION,
-        base: s.base,
-        units: s.steps,
-        input: s.recipe.0.into(),
-        maxPrice: U256::ZERO,
-    };
-    // A reward is a part of a supply of 96 bits.
-    let min = Uint::from_limbs_slice(&s.min_reward.as_limbs()[..2]);
-    Jobs::submitCall { request, minReward: min, result: s.outcome.encode() }.abi_encode()
+    let request = request(s.model, EVALUATION, s.base, s.steps, s.recipe);
+    Jobs::submitCall { request, minReward: narrow(s.min_reward), result: s.outcome.encode() }
+        .abi_encode()
 }
 
 /// Call data of `reveal`.
@@ -209,6 +239,57 @@ pub(crate) fn opened(receipt: &Receipt) -> Option<u64> {
         let topics = log.topics.iter().copied();
         Jobs::JobOpened::decode_raw_log(topics, &log.data).ok().map(|event| event.job)
     })
+}
+
+/// Seed of the exact tier for a job: the first 53 bits of the contract's seed, which every JavaScript
+/// engine counts exactly.
+fn short_seed(seed: B256) -> u64 {
+    u64::from_be_bytes(seed[..8].try_into().unwrap_or_default()) >> 11
+}
+
+/// Seed of a job whose claim is in a block: `keccak256(abi.encode(job, worker, hash of that block))`.
+pub(crate) fn seed_of_claim(job: u64, worker: Address, block: B256) -> u64 {
+    short_seed(keccak256((job, worker, block).abi_encode_params()))
+}
+
+/// Reads a job's seed; nothing until it was drawn.
+pub(crate) async fn seed(rpc: &Rpc, jobs: Address, job: u64) -> Result<Option<u64>, RpcError> {
+    let seed = read(rpc, jobs, Jobs::seedOfCall { job }).await?;
+    Ok((!seed.is_zero()).then(|| short_seed(seed)))
+}
+
+/// Call data of `start`: opens a training and takes it.
+pub(crate) fn start_call(
+    model: Address,
+    base: u32,
+    steps: u32,
+    recipe: Digest,
+    min_reward: U256,
+) -> Vec<u8> {
+    let request = request(model, REPLAY, base, steps, recipe);
+    Jobs::startCall { request, minReward: narrow(min_reward) }.abi_encode()
+}
+
+/// Call data of `commit`.
+pub(crate) fn commit_call(job: u64, outcome: Outcome) -> Vec<u8> {
+    Jobs::commitCall { id: job, result: outcome.encode() }.abi_encode()
+}
+
+fn request(model: Address, proof: u8, base: u32, steps: u32, recipe: Digest) -> IJobs::Request {
+    IJobs::Request {
+        model,
+        kind: JobKind::Train.into(),
+        proof,
+        base,
+        units: steps,
+        input: recipe.0.into(),
+        maxPrice: U256::ZERO,
+    }
+}
+
+/// A reward is a part of a supply of 96 bits.
+fn narrow(reward: U256) -> Uint<96, 2> {
+    Uint::from_limbs_slice(&reward.as_limbs()[..2])
 }
 
 /// One thing that happened to a job.
@@ -315,4 +396,21 @@ pub(crate) fn deposit_tokens_call(model: Address, amount: U256) -> Vec<u8> {
 /// Call data of `withdraw`.
 pub(crate) fn withdraw_call(asset: Address, amount: U256, to: Address) -> Vec<u8> {
     Vault::withdrawCall { asset, amount, to }.abi_encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::b256;
+
+    /// `cast keccak $(cast abi-encode "f(uint64,address,bytes32)" 3 0x…0809 0x…11)`.
+    #[test]
+    fn a_seed_is_the_contracts() {
+        let worker = Address::with_last_byte(9);
+        let hash = keccak256((3_u64, worker, B256::repeat_byte(0x11)).abi_encode_params());
+        assert_eq!(seed_of_claim(3, worker, B256::repeat_byte(0x11)), short_seed(hash));
+        let word = b256!("0x0102030405060708000000000000000000000000000000000000000000000000");
+        assert_eq!(short_seed(word), 0x0102_0304_0506_0708 >> 11);
+        assert!(short_seed(B256::repeat_byte(0xff)) < 1 << 53);
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) fn reward(detail: &Detail, steps: u32) -> U256 {
 /// Rewards of trainings of up to `most` steps, in tokens, for a plot.
 pub(crate) fn reward_by_steps(detail: &Detail, most: u32) -> Vec<(f64, f64)> {
     const POINTS: u32 = 60;
-    let pool = crate::format::to_float(detail.summary.pool);
+    let pool = crate::format::to_float(detail.summary.shown(detail.summary.pool));
     let rate = wad(detail.alpha) / f64::from(detail.summary.reference_steps.max(1));
     (0..=POINTS)
         .map(|i| f64::from(most) * f64::from(i) / f64::from(POINTS))

@@ -83,6 +83,9 @@ pub(crate) struct Job {
     /// Whether the visitor paused it.
     #[serde(default)]
     pub(crate) paused: bool,
+    /// Number of the job that was taken before it began, which fixed its seed.
+    #[serde(default)]
+    pub(crate) announced: Option<u64>,
 }
 
 /// A finished training that waits to be published; its parameters lie in the blob cache.
@@ -108,6 +111,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// From a worker's result.
     pub(crate) fn new(job: Job, result: &TrainResult, kept: bool) -> Self {
+        let announced = job.announced;
         Self {
             job,
             parameters: result.digest,
@@ -115,7 +119,7 @@ impl Finished {
             before: result.base_evaluation,
             after: result.evaluation,
             kept,
-            submitted: None,
+            submitted: announced,
         }
     }
 }
@@ -289,6 +293,7 @@ mod tests {
             seed: 1,
             choice: Choice::Automatic,
             paused: false,
+            announced: None,
         }
     }
 

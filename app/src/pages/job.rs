@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
 use wasm_bindgen_futures::spawn_local;
 
-use super::model::use_now;
+use super::{job_check::Check, model::use_now};
 use crate::{
     app::{App, use_app},
     browser,
@@ -122,6 +122,9 @@ fn Whole(
         false => format::plural(u64::from(job.units), "use"),
     };
     let history = format!("/model/{}/history", job.model);
+    let check = claimed.filter(|_| job.training).map(|claimed| {
+        view! { <Check job=job.clone() detail=detail.clone() claimed/> }
+    });
     view! {
         <header class="job-head">
             <p class="muted"><A href=format!("/model/{}", job.model)>{detail.summary.name.clone()}</A>{format!(" · job {}", job.id)}</p>
@@ -132,6 +135,7 @@ fn Whole(
             <div class="column-main">
                 <Doubt job=job.clone() window=detail.rules.challenge_window outcome=claimed/>
                 {case.map(|case| view! { <CasePanel id=job.case case/> })}
+                {check}
                 <Transactions steps times/>
             </div>
             <aside class="column-side">

@@ -4,5 +4,6 @@ pub(crate) mod account;
 pub(crate) mod create;
 pub(crate) mod explore;
 pub(crate) mod job;
+mod job_check;
 pub(crate) mod model;
 pub(crate) mod not_found;

@@ -32,6 +32,8 @@ pub(super) const STAGES: [&str; 4] = [
     "Receive the reward",
 ];
 
+/// Newest jobs among which one that stands before another is looked for.
+const LOOK_BACK: u64 = 100;
 /// Milliseconds between looks at the chain while others can doubt.
 const POLL_MS: u32 = 1_000;
 
@@ -57,6 +59,8 @@ pub(super) struct Progress {
     pub(super) left: RwSignal<Option<u64>>,
     /// The job, once handed in.
     pub(super) submitted: RwSignal<Option<u64>>,
+    /// Whether another training of the same version came first and waits to be settled.
+    pub(super) blocked: RwSignal<bool>,
 }
 
 /// Steps that are paid: one reference training at most, for what is proven by its result alone.
@@ -89,6 +93,10 @@ pub(super) async fn run(
         Some(id) => id,
         None => {
             progress.stage.set(Some(0));
+            progress.blocked.set(closed(app, model.address).await?);
+            if progress.blocked.get_untracked() {
+                return Err(None);
+            }
             let id = hand_in(app, model, &training, outcome).await?;
             finished.update_value(|f| f.submitted = Some(id));
             keep::add_finished(&finished.get_value());
@@ -100,6 +108,19 @@ pub(super) async fn run(
         let job = jobs::job(&rpc, contract, id).await.map_err(say)?;
         let job = job.ok_or_else(|| say("the chain does not know this job"))?;
         match job.state {
+            JobState::Claimed => {
+                progress.stage.set(Some(0));
+                upload(app, &training).await?;
+                let deed = Deed { doing: "Publishing", done: "Your training is handed in." };
+                let call = jobs::commit_call(id, outcome);
+                match rpc.simulate(job.worker, contract, &call, U256::ZERO).await {
+                    Err(error) if error_name(&error) == Some("Abandoned") => {
+                        finish(app, &training);
+                        return Err(take_back(app, contract, id).await);
+                    }
+                    _ => step(app, deed, Call::new(contract, call), id).await?,
+                };
+            }
             JobState::Committed => {
                 progress.stage.set(Some(1));
                 let deed =
@@ -166,6 +187,49 @@ pub(super) async fn run(
     Ok(Published { reward: settled.amount, job: id, version, balance })
 }
 
+/// Whether the round of the head takes no further training.
+async fn closed(app: App, model: Address) -> Result<bool, Option<String>> {
+    let round = jobs::round(&app.rpc(), app.config().contracts.jobs, model).await.map_err(say)?;
+    Ok(round.is_some_and(|round| round.commits_until < browser::now()))
+}
+
+/// Settles what stands before the next version: others' trainings of this one whose windows have
+/// passed. Errors are sentences.
+pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Option<String>> {
+    let (config, rpc) = (app.config(), app.rpc());
+    let contract = config.contracts.jobs;
+    let deed = Deed { doing: "Settling", done: "The training before yours is settled." };
+    for id in jobs::newest(&rpc, contract, LOOK_BACK).await.map_err(say)? {
+        let job = jobs::job(&rpc, contract, id).await.map_err(say)?;
+        let due = job.filter(|job| job.model == model.address && job.state == JobState::Revealed);
+        if due.is_none() {
+            continue;
+        }
+        let steps = history::steps(&rpc, contract, id, config.from_block).await.map_err(say)?;
+        let Some(outcome) = steps.iter().rev().find_map(|step| step.outcome) else { continue };
+        let call = jobs::settle_call(id, outcome);
+        match rpc.simulate(Address::ZERO, contract, &call, U256::ZERO).await {
+            Ok(_) => transaction::send(app, deed, Call::new(contract, call))
+                .await
+                .map_err(TxError::told)?,
+            // An old round's job; it stands before nothing.
+            Err(error) if error_name(&error) == Some("Abandoned") => continue,
+            Err(error) => return Err(refused(error)),
+        };
+    }
+    let round = jobs::round(&rpc, contract, model.address).await.map_err(say)?;
+    if round.is_some_and(|round| round.pending == 0 && round.accepted == 1) {
+        let call = Call::new(contract, jobs::publish_round_call(model.address));
+        transaction::send(app, deed, call).await.map_err(TxError::told)?;
+    }
+    let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await;
+    model.detail.set(detail.map_err(say)?);
+    match closed(app, model.address).await? {
+        false => Ok(()),
+        true => Err(say("the other training is not decided yet; yours is kept, try again later")),
+    }
+}
+
 /// Uploads the parameters and commits to them; the job's number.
 async fn hand_in(
     app: App,
@@ -175,9 +239,6 @@ async fn hand_in(
 ) -> Result<u64, Option<String>> {
     let config = app.config();
     let rpc = app.rpc();
-    let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
-        say("the parameters are not in this browser any more, so there is nothing to publish")
-    })?;
     let detail =
         contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
     model.detail.set(detail.clone());
@@ -186,7 +247,7 @@ async fn hand_in(
         return Err(None);
     }
     let account = app.wallets.account_or_ask().await.ok_or(None)?;
-    blobs::put(&config, &parameters, "the parameter file").await.map_err(say)?;
+    upload(app, finished).await?;
     let steps = paid_steps(&detail, finished.job.steps);
     let submission = Submission {
         model: model.address,
@@ -197,24 +258,67 @@ async fn hand_in(
         outcome,
     };
     let mut call = Call::new(config.contracts.jobs, jobs::submit_call(&submission));
-    // What earlier bonds left free is used first.
-    let asset = if detail.rules.bond_in_tokens { model.address } else { Address::ZERO };
-    let vault = config.contracts.vault;
-    let free = jobs::free(&rpc, vault, asset, account.address).await.map_err(say)?;
-    let missing = detail.rules.bond.saturating_sub(free);
-    if !detail.rules.bond_in_tokens {
-        call.value = missing;
-    } else if !missing.is_zero() {
-        let deed = Deed { doing: "Allowing the bond", done: "The bond is allowed." };
-        let allow = Call::new(model.address, contracts::approve_call(vault, missing));
-        transaction::send(app, deed, allow).await.map_err(TxError::told)?;
-        let deed = Deed { doing: "Paying the bond in", done: "The bond is paid in." };
-        let deposit = Call::new(vault, jobs::deposit_tokens_call(model.address, missing));
-        transaction::send(app, deed, deposit).await.map_err(TxError::told)?;
-    }
+    call.value = bond(app, model.address, &detail, account.address).await?;
     let deed = Deed { doing: "Publishing", done: "Your training is handed in." };
     let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
     jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))
+}
+
+/// Takes a training of `steps` before it begins; its job and the seed that the chain gives.
+pub(super) async fn announce(
+    app: App,
+    model: ModelView,
+    steps: u32,
+) -> Result<(u64, u64), Option<String>> {
+    let config = app.config();
+    let rpc = app.rpc();
+    let account = app.wallets.account_or_ask().await.ok_or(None)?;
+    let detail =
+        contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
+    let summary = &detail.summary;
+    let least = quotes::least(quotes::reward(&detail, steps));
+    let data = jobs::start_call(model.address, summary.head, steps, summary.manifest, least);
+    let mut call = Call::new(config.contracts.jobs, data);
+    call.value = bond(app, model.address, &detail, account.address).await?;
+    let deed = Deed { doing: "Announcing", done: "Your training is announced." };
+    let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
+    let id = jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))?;
+    let (hash, _) = rpc.block(&format!("{:#x}", receipt.block)).await.map_err(say)?;
+    let hash = hash.parse().map_err(|_| say("the chain's block has no readable hash"))?;
+    Ok((id, jobs::seed_of_claim(id, account.address, hash)))
+}
+
+/// Puts the trained parameters where others can fetch them.
+async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
+    let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
+        say("the parameters are not in this browser any more, so there is nothing to publish")
+    })?;
+    blobs::put(&app.config(), &parameters, "the parameter file").await.map_err(say)?;
+    Ok(())
+}
+
+/// Coins to send along for the bond; a bond in tokens is paid in at once. What earlier bonds left
+/// free is used first.
+async fn bond(
+    app: App,
+    model: Address,
+    detail: &Detail,
+    account: Address,
+) -> Result<U256, Option<String>> {
+    let vault = app.config().contracts.vault;
+    let asset = if detail.rules.bond_in_tokens { model } else { Address::ZERO };
+    let free = jobs::free(&app.rpc(), vault, asset, account).await.map_err(say)?;
+    let missing = detail.rules.bond.saturating_sub(free);
+    if !detail.rules.bond_in_tokens || missing.is_zero() {
+        return Ok(if detail.rules.bond_in_tokens { U256::ZERO } else { missing });
+    }
+    let deed = Deed { doing: "Allowing the bond", done: "The bond is allowed." };
+    let allow = Call::new(model, contracts::approve_call(vault, missing));
+    transaction::send(app, deed, allow).await.map_err(TxError::told)?;
+    let deed = Deed { doing: "Paying the bond in", done: "The bond is paid in." };
+    let deposit = Call::new(vault, jobs::deposit_tokens_call(model, missing));
+    transaction::send(app, deed, deposit).await.map_err(TxError::told)?;
+    Ok(U256::ZERO)
 }
 
 /// One transaction on the way; errors name the job that waits.

@@ -121,23 +121,39 @@ fn Offer(
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
     let (base, steps) = finished.with_value(|f| (f.job.base, f.job.steps));
+    let announced = finished.with_value(|f| f.job.announced.is_some());
     let submitted = RwSignal::new(finished.with_value(|f| f.submitted));
     let stage = RwSignal::new(None::<usize>);
     let left = RwSignal::new(None::<u64>);
+    let blocked = RwSignal::new(false);
     let head = Memo::new(move |_| model.detail.with(|d| d.summary.head));
-    let paid = Memo::new(move |_| model.detail.with(|d| hand_in::paid_steps(d, steps)));
+    let paid = Memo::new(move |_| match announced {
+        true => steps,
+        false => model.detail.with(|d| hand_in::paid_steps(d, steps)),
+    });
     let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, paid.get())));
     let publish = move |_| {
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            let progress = Progress { stage, left, submitted };
+            let progress = Progress { stage, left, submitted, blocked };
             match hand_in::run(app, model, finished, progress).await {
                 Ok(done) => published.set(Some(done)),
                 Err(error) => problem.set(error),
             }
             stage.set(None);
             left.set(None);
+            busy.set(false);
+        });
+    };
+    let settle_others = move |_| {
+        busy.set(true);
+        problem.set(None);
+        spawn_local(async move {
+            match hand_in::settle_others(app, model).await {
+                Ok(()) => blocked.set(false),
+                Err(error) => problem.set(error),
+            }
             busy.set(false);
         });
     };
@@ -161,7 +177,7 @@ fn Offer(
         let base = head.get_untracked();
         keep::drop_finished(&old.job.key);
         let key = format!("{:#x}-v{base}-{seed}", model.address);
-        app.trainer.start(Job { key, base, seed, ..old.job }, None);
+        app.trainer.start(Job { key, base, seed, announced: None, ..old.job }, None);
     };
     let discard = move |_| {
         finished.with_value(|f| keep::drop_finished(&f.job.key));
@@ -183,6 +199,7 @@ fn Offer(
                         {move || match (busy.get(), submitted.get()) {
                             (true, _) => "Publishing…",
                             (false, None) => "Publish and earn",
+                            (false, Some(_)) if announced => "Publish and earn",
                             (false, Some(_)) => "Go on with publishing",
                         }}
                     </button>
@@ -218,6 +235,17 @@ fn Offer(
                 </div>
             </div>
         </Show>
+        <Show when=move || blocked.get() && !stale()>
+            <div class="callout warn" data-testid="round-closed">
+                {icons::alert()}
+                <div>
+                    <p>"Somebody else’s training of this version was handed in first, and nobody has settled it yet. Yours is kept. Once it is settled, you can train on from it."</p>
+                    <button class="button" data-testid="settle-others" disabled=move || busy.get() on:click=settle_others>
+                        "Settle it"
+                    </button>
+                </div>
+            </div>
+        </Show>
         {move || problem.get().map(|problem| view! {
             <p class="callout bad" role="alert" data-testid="publish-error">{icons::alert()} <span>{problem}</span></p>
         })}
@@ -225,7 +253,7 @@ fn Offer(
             <button class="button quiet" data-testid="download-parameters" on:click=download>
                 {icons::download()} "Download parameters"
             </button>
-            <button class="button quiet" data-testid="discard-training" disabled=move || busy.get() || submitted.get().is_some() on:click=discard>
+            <button class="button quiet" data-testid="discard-training" disabled=move || busy.get() || (submitted.get().is_some() && !announced) on:click=discard>
                 "Discard"
             </button>
         </div>

@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use wasm_bindgen_futures::spawn_local;
 
-use super::{ModelView, publish::Publish, training::Running};
+use super::{ModelView, hand_in, publish::Publish, training::Running};
 use crate::{
     app::use_app,
     browser,
-    chain::quotes,
+    chain::{contracts::Detail, quotes},
     components::{
         field::{Radio, Slider},
+        icons,
         plot::{Plot, Series},
         states::{Failure, Skeleton},
     },
@@ -171,7 +173,14 @@ fn Start(
     let steps = RwSignal::new(f64::from(default));
     let choice = RwSignal::new(Choice::Automatic);
     let chosen = move || steps.get().max(1.0) as u32;
-    let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, chosen())));
+    let announce = RwSignal::new(false);
+    let busy = RwSignal::new(false);
+    let problem = RwSignal::new(None::<String>);
+    let paid = move |detail: &Detail, steps: u32| match announce.get() {
+        true => steps,
+        false => hand_in::paid_steps(detail, steps),
+    };
+    let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, paid(d, chosen()))));
     let untrained = move || model.detail.with(|d| d.summary.trainings() == 0);
     let start = move |_| {
         let (name, symbol, base) = model
@@ -188,8 +197,26 @@ fn Start(
             seed,
             choice: choice.get_untracked(),
             paused: false,
+            announced: None,
         };
-        app.trainer.start(job, None);
+        if !announce.get_untracked() {
+            return app.trainer.start(job, None);
+        }
+        busy.set(true);
+        problem.set(None);
+        spawn_local(async move {
+            match hand_in::announce(app, model, job.steps).await {
+                Ok((announced, seed)) => {
+                    let key = format!("{:#x}-v{base}-{seed}", model.address);
+                    // Only the exact tier gives the same bits everywhere.
+                    let choice = Choice::Cpu;
+                    app.trainer
+                        .start(Job { key, seed, choice, announced: Some(announced), ..job }, None);
+                }
+                Err(error) => problem.set(error),
+            }
+            busy.try_set(false);
+        });
     };
     let curve = Signal::derive(move || {
         let points = model.detail.with(|d| quotes::reward_by_steps(d, most));
@@ -197,7 +224,7 @@ fn Start(
     });
     let words = Signal::derive(move || {
         format!(
-            "A training of {} earns {}, one of {} earns {}.",
+            "An announced training of {} earns {}, one of {} earns {}.",
             format::plural(u64::from(default), "step"),
             model.amount(model.detail.with(|d| quotes::reward(d, default))),
             format::plural(u64::from(most), "step"),
@@ -215,9 +242,13 @@ fn Start(
                     "You take the newest version, your computer trains it further, and you publish the result if you like. Nothing leaves your tab until then."
                 }}
             </p>
-            <button class="button primary huge" data-testid="start-training" on:click=start>
-                "Start training"
+            <button class="button primary huge" data-testid="start-training" disabled=move || busy.get() on:click=start>
+                {move || busy.get().then(icons::spinner)}
+                {move || if busy.get() { "Announcing…" } else { "Start training" }}
             </button>
+            {move || problem.get().map(|problem| view! {
+                <p class="callout bad" role="alert" data-testid="announce-error">{icons::alert()} <span>{problem}</span></p>
+            })}
             <p class="start-reward">
                 "Earns about "
                 <strong data-testid="reward-expected">{move || model.amount(reward.get())}</strong>
@@ -235,6 +266,19 @@ fn Start(
             />
             <details class="more" data-testid="options">
                 <summary>"Options"</summary>
+                <label class="check">
+                    <input type="checkbox" data-testid="announce" prop:checked=announce
+                        on:change:target=move |event| announce.set(event.target().checked())/>
+                    <span>
+                        "Announce it first, on the CPU"
+                        <span class="muted">
+                            {move || model.detail.with(|d| format!(
+                                " The chain then gives the seed, so anyone can do it again bit for bit, and every step is paid; otherwise {} at most. Takes your wallet and a bond.",
+                                format::plural(u64::from(d.summary.reference_steps), "step")
+                            ))}
+                        </span>
+                    </span>
+                </label>
                 <fieldset class="choices">
                     <legend>"Device"</legend>
                     <Radio group="device" id="device-automatic" label="Automatic" words="The fastest for this model" value=Choice::Automatic chosen=choice/>

@@ -1,0 +1,78 @@
+// Anyone checks anyone's training in a tab, without a wallet: done again bit for bit where its seed came
+// from the chain, measured where it was handed in afterwards; and what is false is found out.
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { cidOf } from "../../local/content.mjs";
+import { addWallet, connect, expect, finished, openModel, picture, test } from "./fixtures.mjs";
+import { Protocol, person } from "./protocol.mjs";
+import { World } from "./world.mjs";
+
+const own = test.extend({
+  chain: async ({}, use) => {
+    const world = await World.start();
+    await use({ world, protocol: new Protocol(world) });
+    await world.stop();
+  },
+});
+
+async function check(page, world, job) {
+  await page.goto(`${world.url}/job/${job}`);
+  await page.getByTestId("check-job").click();
+  const verdict = page.getByTestId("check-verdict");
+  await verdict.waitFor({ timeout: 120_000 });
+  return verdict;
+}
+
+own("an announced training is paid for every step, and a stranger gets the same bits", async ({ page, browser, chain: { world, protocol } }) => {
+  await addWallet(page, world);
+  await openModel(page, world);
+  await connect(page);
+  await page.getByTestId("options").locator("summary").click();
+  await page.getByTestId("announce").check();
+  await page.locator('input[type="range"]').first().fill("1200");
+  const expected = await protocol.read("Model", "quoteReward", [1200]);
+  await picture(page, "announce");
+  await page.getByTestId("start-training").click();
+  await finished(page);
+  await page.getByTestId("publish-training").click();
+  await page.getByTestId("reward-received").waitFor({ timeout: 60_000 });
+  const job = await protocol.read("Jobs", "jobOf", [1n]);
+  expect(job.units).toBe(1200);
+  expect(await protocol.read("Model", "balanceOf", [job.worker])).toBe(expected);
+
+  const stranger = await browser.newPage();
+  const verdict = await check(stranger, world, 1);
+  await expect(verdict).toHaveAttribute("data-holds", "true");
+  await expect(verdict).toContainText("very same bits");
+  await picture(stranger, "checked-by-replay");
+  await stranger.close();
+});
+
+own("a training that was claimed but not done is found out", async ({ page, chain: { world, protocol } }) => {
+  const job = await protocol.announce(person(5), { units: 60 });
+  await protocol.commit(person(5), job);
+  const verdict = await check(page, world, job);
+  await expect(verdict).toHaveAttribute("data-holds", "false");
+  await expect(verdict).toContainText("other parameters");
+  await picture(page, "checked-and-false");
+});
+
+own("a result is measured: what holds, and what was only said", async ({ page, chain: { world, protocol } }) => {
+  const { parametersHash } = await protocol.read("Model", "version", [0]);
+  const file = await readFile(path.join(world.folder, "blobs", cidOf(parametersHash)));
+  // One value of the last layer changed: a valid parameter file that is as untrained as before.
+  file.writeFloatLE(file.readFloatLE(file.length - 4) + 0.25, file.length - 4);
+  const output = await world.content.put(file);
+  const { job } = await protocol.reveal(person(5), { output, accuracyPpm: 990_000 });
+  const verdict = await check(page, world, job);
+  await expect(verdict).toHaveAttribute("data-holds", "false");
+  await expect(verdict).toContainText("99.0 % are claimed");
+
+  const measured = (await verdict.innerText()).match(/([\d.]+) % right/)[1];
+  expect(Number(measured)).toBeLessThan(60);
+  // A result whose bytes nobody has is no verdict on it, and says so.
+  const { job: missing } = await (await protocol.sibling({})).reveal(person(6));
+  await page.goto(`${world.url}/job/${missing}`);
+  await page.getByTestId("check-job").click();
+  await expect(page.getByTestId("check-failed")).toContainText("could not be checked");
+});

@@ -147,8 +147,6 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
 /// The round that a model is in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Round {
-    /// Last time for commitments, in seconds since 1970.
-    pub(crate) commits_until: u64,
     /// Committed trainings that are not decided.
     pub(crate) pending: u32,
     /// Accepted trainings.
@@ -166,11 +164,7 @@ pub(crate) async fn round(
         read(rpc, model, Model::roundCall {}),
     )?;
     let begun = round.number == now && round.pending + round.accepted > 0;
-    Ok(begun.then_some(Round {
-        commits_until: round.commitsUntil,
-        pending: round.pending,
-        accepted: round.accepted,
-    }))
+    Ok(begun.then_some(Round { pending: round.pending, accepted: round.accepted }))
 }
 
 /// Reads the newest jobs, at most `most`, newest first.

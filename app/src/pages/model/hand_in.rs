@@ -93,11 +93,8 @@ pub(super) async fn run(
         Some(id) => id,
         None => {
             progress.stage.set(Some(0));
-            progress.blocked.set(closed(app, model.address).await?);
-            if progress.blocked.get_untracked() {
-                return Err(None);
-            }
-            let id = hand_in(app, model, &training, outcome).await?;
+            progress.blocked.set(false);
+            let id = hand_in(app, model, &training, outcome, progress.blocked).await?;
             finished.update_value(|f| f.submitted = Some(id));
             keep::add_finished(&finished.get_value());
             progress.submitted.set(Some(id));
@@ -187,12 +184,6 @@ pub(super) async fn run(
     Ok(Published { reward: settled.amount, job: id, version, balance })
 }
 
-/// Whether the round of the head takes no further training.
-async fn closed(app: App, model: Address) -> Result<bool, Option<String>> {
-    let round = jobs::round(&app.rpc(), app.config().contracts.jobs, model).await.map_err(say)?;
-    Ok(round.is_some_and(|round| round.commits_until < browser::now()))
-}
-
 /// Settles what stands before the next version: others' trainings of this one whose windows have
 /// passed. Errors are sentences.
 pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Option<String>> {
@@ -224,9 +215,11 @@ pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Opti
     }
     let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await;
     model.detail.set(detail.map_err(say)?);
-    match closed(app, model.address).await? {
-        false => Ok(()),
-        true => Err(say("the other training is not decided yet; yours is kept, try again later")),
+    match jobs::round(&rpc, contract, model.address).await.map_err(say)? {
+        None => Ok(()),
+        Some(_) => {
+            Err(say("the other training is not decided yet; yours is kept, try again later"))
+        }
     }
 }
 
@@ -236,6 +229,7 @@ async fn hand_in(
     model: ModelView,
     finished: &Finished,
     outcome: Outcome,
+    blocked: RwSignal<bool>,
 ) -> Result<u64, Option<String>> {
     let config = app.config();
     let rpc = app.rpc();
@@ -259,6 +253,15 @@ async fn hand_in(
     };
     let mut call = Call::new(config.contracts.jobs, jobs::submit_call(&submission));
     call.value = bond(app, model.address, &detail, account.address).await?;
+    match rpc.simulate(account.address, call.to, &call.data, call.value).await {
+        Err(error) if error_name(&error) == Some("RoundClosed") => {
+            // The page offers to settle what came first.
+            blocked.set(true);
+            return Err(None);
+        }
+        // Whatever else it is, the transaction's own check says it.
+        _ => {}
+    }
     let deed = Deed { doing: "Publishing", done: "Your training is handed in." };
     let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
     jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))

@@ -48,7 +48,14 @@ check_contracts() {
     if [ -n "$FULL" ]; then FOUNDRY_PROFILE=heavy forge test; fi
   )
   node contracts-abi/extract.mjs --check
+  node solidity/script/gas-table.mjs --check
   node --test tests/deploy/*.test.mjs
+  check_named_tests
+  check_slither
+  if [ -n "$FULL" ]; then
+    check_coverage
+    check_mutants
+  fi
 }
 
 check_wasm() {

@@ -16,20 +16,20 @@ const WORKERS = 2;
 const HANGS_AFTER = 300_000;
 
 // Who can notice a change of a file: quick tests first, slow ones only when the quick ones noticed nothing.
-const WORK = "Jobs,Leases,Settlement,Disputes,Mutants";
+const WORK = "Jobs,Leases,Settlement,Disputes";
 const TESTS = {
-  "libraries/Curve.sol": ["Curve,Mutants"],
-  "libraries/BoundTree.sol": ["Mutants", "Seats"],
-  "Model.sol": [`Model,Mutants`, `ModelFactory,Settlement,Scores,Weights,Averages`],
+  "libraries/Curve.sol": ["Curve"],
+  "libraries/BoundTree.sol": ["Governance", "Seats"],
+  "Model.sol": ["Model,Governance,Mutants", "Settlement,Weights,Attacks"],
   "ModelReader.sol": ["Model,Mutants"],
   "ModelToken.sol": ["Token,Governance,Mutants", "Seats", "Invariant"],
   "ModelGovernance.sol": ["Governance,Mutants"],
-  "Vault.sol": ["Vault,Mutants", "Disputes"],
-  "Disputes.sol": ["Disputes,Averages,Weights,Mutants"],
-  "Jobs.sol": [WORK, "Rounds,Averages,Scores,Model", "Invariant"],
-  "Rounds.sol": ["Rounds,Averages,Mutants", WORK, "Invariant"],
-  "Jury.sol": ["Jury,JuryVerdict,Mutants", "JuryDraw", "Disputes", "Invariant"],
-  "Scores.sol": ["Scores,Weights,Mutants", "Invariant"],
+  "Vault.sol": ["Vault", "Disputes"],
+  "Disputes.sol": ["Disputes,Jobs"],
+  "Jobs.sol": [WORK, "Rounds,Averages,Scores,Mutants", "Invariant"],
+  "Rounds.sol": ["Rounds,Averages", WORK, "Invariant"],
+  "Jury.sol": ["Jury,JuryVerdict", "JuryDraw", "Disputes", "Invariant"],
+  "Scores.sol": ["Scores,Weights", "Invariant"],
 };
 
 const COMPARISONS = { "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==" };
@@ -111,6 +111,8 @@ function test(folder, names) {
   // Compiling takes most of the time: half of it without the optimizer, and with tests that need not be compiled again.
   env.FOUNDRY_OPTIMIZER = "false";
   const args = ["test", "--dynamic-test-linking", "--fail-fast", "--match-path", `test/{${names}}.t.sol`];
+  // Takes a minute, and asks of the tests themselves whether they reach everything.
+  args.push("--no-match-test", "test_handler_reachesEveryStep");
   const child = spawn(FORGE, args, { cwd: folder, env, detached: true });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));

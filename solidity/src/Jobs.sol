@@ -59,7 +59,7 @@ contract Jobs is IJobs, Rounds {
         payable
         returns (uint64 id)
     {
-        if (request.proof != Proof.Evaluation) revert SeedNeeded();
+        if (request.kind != IModel.JobKind.Train || request.proof != Proof.Evaluation) revert SeedNeeded();
         id = _open(request);
         _claim(id, _jobs[id], minReward);
         _commit(id, _jobs[id], result);

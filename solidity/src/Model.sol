@@ -6,6 +6,7 @@ import {ModelToken} from "./ModelToken.sol";
 import {IModel} from "./interfaces/IModel.sol";
 import {Curve} from "./libraries/Curve.sol";
 import {ModelArgs} from "./libraries/ModelArgs.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title Model
 /// @notice See {IModel}. Every model is a clone of this code with its own fixed choices in {ModelArgs}.
@@ -136,7 +137,10 @@ contract Model is ModelGovernance {
     function payEmission(uint32 inferences) external only(SCORES) returns (uint256 amount) {
         State memory state = _state;
         ModelArgs.Economy memory economy = ModelArgs.economy();
-        amount = Curve.rewardDown(state.pool, uint256(inferences) * economy.inferenceUnit, economy.alpha);
+        uint256 reward = Curve.rewardDown(state.pool, uint256(inferences) * economy.inferenceUnit, economy.alpha);
+        // The inferences have raised the pool to `1 + reward / pool` times of what it was, or more. So they paid this
+        // much, and nobody gains by paying themselves for work that nobody needs. The pool is never empty.
+        amount = FixedPointMathLib.fullMulDiv(reward, state.pool, state.pool + reward);
         // Smaller than the pool, which is a uint96.
         // forge-lint: disable-next-line(unsafe-typecast)
         state.pool -= uint96(amount);

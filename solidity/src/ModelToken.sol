@@ -122,8 +122,7 @@ abstract contract ModelToken is ISeats, ERC20 {
     function _setBalance(Holder memory holder, uint256 balance) private view {
         // No balance exceeds the supply; four billion blocks are beyond any chain's life.
         // forge-lint: disable-start(unsafe-typecast)
-        holder.before =
-            uint96(FixedPointMathLib.ternary(holder.since == block.number, holder.before, holder.balance));
+        holder.before = uint96(FixedPointMathLib.ternary(holder.since == block.number, holder.before, holder.balance));
         holder.since = uint32(block.number);
         holder.balance = uint96(balance);
         // forge-lint: disable-end(unsafe-typecast)

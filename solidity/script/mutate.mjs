@@ -19,7 +19,7 @@ const HANGS_AFTER = 300_000;
 const WORK = "Jobs,Leases,Settlement,Disputes";
 const TESTS = {
   "libraries/Curve.sol": ["Curve"],
-  "libraries/BoundTree.sol": ["Governance", "Seats"],
+  "libraries/BoundTree.sol": ["Governance,Mutants", "Seats"],
   "Model.sol": ["Model,Governance,Mutants", "Settlement,Weights,Attacks"],
   "ModelReader.sol": ["Model,Mutants"],
   "ModelToken.sol": ["Token,Governance,Mutants", "Seats", "Invariant"],

@@ -4,11 +4,27 @@ pragma solidity ^0.8.30;
 import {IJobs} from "../src/interfaces/IJobs.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
 import {IModelFactory} from "../src/interfaces/IModelFactory.sol";
+import {BoundTree} from "../src/libraries/BoundTree.sol";
 import {Curve} from "../src/libraries/Curve.sol";
 import {Court} from "./Court.sol";
 
 /// @notice Edges that only script/mutate.mjs found nobody looking at.
 contract MutantsTest is Court {
+    using BoundTree for BoundTree.Tree;
+
+    BoundTree.Tree internal _tree;
+
+    // ─── Tree of bounds ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// @dev A level too many would answer the same, and cost every new holder.
+    function test_tree_growsOnlyWhenItMust() public {
+        for (uint256 i; i < 17; ++i) {
+            _tree.grow(i);
+            _tree.raise(i, 1e18 + i);
+            vm.assertEq(_tree.word(1, 0) != 0, i == 16, "a second level");
+        }
+    }
+
     // ─── Model ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     function test_initialize_roundsTheCreatorsShareDown() public {

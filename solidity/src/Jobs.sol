@@ -234,7 +234,7 @@ contract Jobs is IJobs, Rounds {
         } else {
             _accept(id, job, result);
         }
-        SCORES.record(job.model, job.worker, job.kind, job.units, s.latency, s.timeout);
+        SCORES.record(job.model, job.worker, job.kind, job.units, job.amount, s.latency, s.timeout);
     }
 
     function _reject(uint64 id, Job storage job) internal {

@@ -134,13 +134,12 @@ contract Model is ModelGovernance {
     }
 
     /// @inheritdoc IModel
-    function payEmission(uint32 inferences) external only(SCORES) returns (uint256 amount) {
+    function payEmission(uint32 inferences, uint256 paid) external only(SCORES) returns (uint256 amount) {
         State memory state = _state;
         ModelArgs.Economy memory economy = ModelArgs.economy();
         uint256 reward = Curve.rewardDown(state.pool, uint256(inferences) * economy.inferenceUnit, economy.alpha);
-        // The inferences have raised the pool to `1 + reward / pool` times of what it was, or more. So they paid this
-        // much, and nobody gains by paying themselves for work that nobody needs. The pool is never empty.
-        amount = FixedPointMathLib.fullMulDiv(reward, state.pool, state.pool + reward);
+        // Nobody gains by paying themselves for work that nobody needs.
+        amount = FixedPointMathLib.min(reward, paid);
         // Smaller than the pool, which is a uint96.
         // forge-lint: disable-next-line(unsafe-typecast)
         state.pool -= uint96(amount);

@@ -40,9 +40,15 @@ contract Scores is IScores, Disputes {
     // ─── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// @inheritdoc IScores
-    function record(address model, address worker, IModel.JobKind kind, uint32 units, uint32 latency, uint32 timeout)
-        external
-    {
+    function record(
+        address model,
+        address worker,
+        IModel.JobKind kind,
+        uint32 units,
+        uint96 paid,
+        uint32 latency,
+        uint32 timeout
+    ) external {
         if (msg.sender != JOBS) revert OnlyJobs(msg.sender);
         uint64 epoch = currentEpoch();
         uint256 points = score(kind, latency, timeout);
@@ -50,15 +56,16 @@ contract Scores is IScores, Disputes {
         Score storage s = _scores[model][epoch][worker];
         // At most 0.7e18 for each of fewer than 2^32 jobs.
         // forge-lint: disable-start(unsafe-typecast)
-        e.total += uint128(points);
+        e.total += uint96(points);
         if (kind == IModel.JobKind.Train) {
             s.train += uint96(points);
             ++s.trainings;
         } else {
             s.infer += uint96(points);
             ++s.inferences;
-            // Work beyond four billion inferences an epoch is not paid for.
+            // Work beyond four billion inferences an epoch is not paid for; tokens that were paid again and again add up.
             e.inferences = uint32(FixedPointMathLib.min(type(uint32).max, uint256(e.inferences) + units));
+            e.paid = uint96(FixedPointMathLib.min(type(uint96).max, uint256(e.paid) + paid));
         }
         // forge-lint: disable-end(unsafe-typecast)
         emit Scored(model, epoch, worker, kind, points);
@@ -78,8 +85,8 @@ contract Scores is IScores, Disputes {
         Epoch storage e = _over(model, epoch, Status.Open);
         if (root == 0) revert RootMissing();
         IModel.Rules memory rules = IModel(model).rules();
-        (e.status, e.root, e.poster, e.bond) = (Status.Posted, root, msg.sender, rules.bond);
-        e.postedAt = uint64(block.timestamp);
+        (e.status, e.root) = (Status.Posted, root);
+        (e.poster, e.postedAt) = (msg.sender, uint64(block.timestamp));
         emit WeightsPosted(model, epoch, msg.sender, root);
         _stake(_asset(model, rules), rules.bond);
     }
@@ -93,7 +100,7 @@ contract Scores is IScores, Disputes {
         if (block.timestamp > until) revert PostingFinal(until);
         if (e.challenger != address(0)) revert AlreadyChallenged(e.caseId);
         e.challenger = msg.sender;
-        e.caseId = _challenge(_asset(model, rules), e.bond, e.poster, rules, e.root);
+        e.caseId = _challenge(_asset(model, rules), rules.bond, e.poster, rules, e.root);
         emit WeightsChallenged(model, epoch, msg.sender, e.caseId);
     }
 
@@ -109,7 +116,6 @@ contract Scores is IScores, Disputes {
         }
         delete e.poster;
         delete e.challenger;
-        delete e.bond;
         delete e.caseId;
     }
 
@@ -118,12 +124,12 @@ contract Scores is IScores, Disputes {
         IModel.Rules memory rules = IModel(model).rules();
         address asset = _asset(model, rules);
         if (e.challenger != address(0)) {
-            return _divide(asset, e.bond, e.poster, e.challenger, e.caseId) == IJury.Outcome.Upheld;
+            return _divide(asset, rules.bond, e.poster, e.challenger, e.caseId) == IJury.Outcome.Upheld;
         }
         uint64 until = e.postedAt + rules.challengeWindow;
         // forge-lint: disable-next-line(block-timestamp)
         if (block.timestamp <= until) revert PostingOpen(until);
-        VAULT.release(asset, e.poster, e.bond);
+        VAULT.release(asset, e.poster, rules.bond);
         return true;
     }
 
@@ -139,7 +145,7 @@ contract Scores is IScores, Disputes {
         e.status = status;
         // The pool, and so any part of it, fits 96 bits.
         // forge-lint: disable-next-line(unsafe-typecast)
-        e.emission = uint128(IModel(model).payEmission(e.inferences));
+        e.emission = uint96(IModel(model).payEmission(e.inferences, e.paid));
         emit EpochFinal(model, epoch, status, e.emission);
     }
 
@@ -165,7 +171,7 @@ contract Scores is IScores, Disputes {
         if (claimed > e.emission) revert EmissionExceeded(claimed, e.emission);
         // Not above the emission, which fits.
         // forge-lint: disable-next-line(unsafe-typecast)
-        e.claimed = uint128(claimed);
+        e.claimed = uint96(claimed);
         emit Claimed(model, epoch, worker, weight, amount);
         SafeTransferLib.safeTransfer(model, worker, amount);
     }

@@ -217,7 +217,7 @@ contract GasTest is Court {
     function test_gas_weights() public {
         uint64 epoch = scores.currentEpoch();
         vm.prank(address(jobs));
-        scores.record(address(model), WORKER, IModel.JobKind.Infer, 1000, 0, 100);
+        scores.record(address(model), WORKER, IModel.JobKind.Infer, 1000, 1000e18, 0, 100);
         bytes32 root = keccak256(bytes.concat(keccak256(abi.encode(WORKER, WAD))));
         bytes32[] memory proof = new bytes32[](10);
         for (uint256 i; i < 10; ++i) {

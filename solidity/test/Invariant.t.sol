@@ -197,8 +197,9 @@ contract InvariantTest is Base {
         for (uint256 j; j < handler.scoredCount(); ++j) {
             (Model m, uint64 epoch) = handler.scoredAt(j);
             IScores.Epoch memory e = scores.epochOf(address(m), epoch);
+            if (e.status != IScores.Status.Posted) continue;
             for (uint256 i; i < all.length; ++i) {
-                if (all[i] == m) posted[i] += (e.challenger == address(0) ? 1 : 2) * uint256(e.bond);
+                if (all[i] == m) posted[i] += (e.challenger == address(0) ? 1 : 2) * uint256(m.rules().bond);
             }
         }
         uint256[2] memory coins;

@@ -70,7 +70,7 @@ contract ModelTest is Base {
         vm.expectRevert(refusal);
         model.settleInference(1, WORKER, s, 0);
         vm.expectRevert(refusal);
-        model.payEmission(1);
+        model.payEmission(1, 1);
     }
 
     // ─── Training ────────────────────────────────────────────────────────────────────────────────────────────────

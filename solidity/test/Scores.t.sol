@@ -9,7 +9,7 @@ import {Court} from "./Court.sol";
 contract ScoresTest is Court {
     function _record(address worker, IModel.JobKind kind, uint32 units, uint32 latency, uint32 timeout) internal {
         vm.prank(address(jobs));
-        scores.record(address(model), worker, kind, units, latency, timeout);
+        scores.record(address(model), worker, kind, units, 3 * uint96(units), latency, timeout);
     }
 
     function _epoch() internal view returns (IScores.Epoch memory) {
@@ -64,7 +64,7 @@ contract ScoresTest is Court {
 
     function test_record_onlyByTheJobs() public {
         vm.expectRevert(abi.encodeWithSelector(IScores.OnlyJobs.selector, address(this)));
-        scores.record(address(model), WORKER, IModel.JobKind.Train, 1, 0, 100);
+        scores.record(address(model), WORKER, IModel.JobKind.Train, 1, 0, 0, 100);
     }
 
     function test_record_tenPerfectOnes() public {
@@ -81,6 +81,7 @@ contract ScoresTest is Court {
         vm.assertEq(_scoreOf(USER).inferences, 10, "jobs of inferences");
         vm.assertEq(_epoch().total, 10e18, "total");
         vm.assertEq(_epoch().inferences, 70, "inferences of the epoch; steps are none");
+        vm.assertEq(_epoch().paid, 210, "what they paid");
     }
 
     /// @dev Late work scores nothing, and its inferences are counted still: they were paid for.
@@ -99,6 +100,16 @@ contract ScoresTest is Court {
         _record(WORKER, IModel.JobKind.Infer, type(uint32).max, 0, 100);
         vm.assertEq(_epoch().inferences, type(uint32).max, "and no more");
         vm.assertEq(_scoreOf(WORKER).infer, 0.9e18, "each job scores");
+    }
+
+    /// @dev Tokens go round, so an epoch can have paid more than there are.
+    function test_record_mostPaid() public {
+        vm.startPrank(address(jobs));
+        scores.record(address(model), WORKER, IModel.JobKind.Infer, 1, type(uint96).max - 1, 0, 100);
+        scores.record(address(model), WORKER, IModel.JobKind.Infer, 1, 1, 0, 100);
+        vm.assertEq(_epoch().paid, type(uint96).max, "exactly the most");
+        scores.record(address(model), WORKER, IModel.JobKind.Infer, 1, type(uint96).max, 0, 100);
+        vm.assertEq(_epoch().paid, type(uint96).max, "and no more");
     }
 
     // ─── From jobs ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,6 +134,7 @@ contract ScoresTest is Court {
         settle(id);
         vm.assertEq(_scoreOf(WORKER).infer, 0.225e18, "a quarter of the timeout");
         vm.assertEq(_epoch().inferences, 11, "inferences of the epoch");
+        vm.assertEq(_epoch().paid, jobs.jobOf(id).amount, "what they paid");
     }
 
     /// @dev A job counts in the epoch of its settlement.

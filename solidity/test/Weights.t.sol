@@ -11,6 +11,8 @@ import {Court} from "./Court.sol";
 abstract contract WeightsTest is Court {
     uint96 internal constant ODD_BOND = 10_000_007;
     uint32 internal constant INFERENCES = 1000;
+    /// @dev What they paid: more than the curve gives for them.
+    uint96 internal constant PAID = 1e26;
     address internal constant ALICE = address(0xA);
     address internal constant BOB = address(0xB);
     address internal constant CAROL = address(0xC);
@@ -28,9 +30,9 @@ abstract contract WeightsTest is Court {
         seat(3);
         epoch = scores.currentEpoch();
         vm.startPrank(address(jobs));
-        scores.record(address(model), ALICE, IModel.JobKind.Train, 500, 0, 100);
-        scores.record(address(model), BOB, IModel.JobKind.Infer, INFERENCES - 1, 50, 100);
-        scores.record(address(model), CAROL, IModel.JobKind.Infer, 1, 90, 100);
+        scores.record(address(model), ALICE, IModel.JobKind.Train, 500, 0, 0, 100);
+        scores.record(address(model), BOB, IModel.JobKind.Infer, INFERENCES - 1, PAID - 1, 50, 100);
+        scores.record(address(model), CAROL, IModel.JobKind.Infer, 1, 1, 90, 100);
         vm.stopPrank();
         vm.roll(uint256(epoch + 1) * 360);
     }
@@ -93,9 +95,7 @@ abstract contract WeightsTest is Court {
     }
 
     function _emission() internal view returns (uint256) {
-        uint256 pool = model.pool();
-        uint256 reward = Curve.rewardDown(pool, uint256(INFERENCES) * INFERENCE_UNIT, ALPHA);
-        return reward * pool / (pool + reward);
+        return Curve.rewardDown(model.pool(), uint256(INFERENCES) * INFERENCE_UNIT, ALPHA);
     }
 
     // ─── Posting ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,7 +110,7 @@ abstract contract WeightsTest is Court {
         _assertStatus(IScores.Status.Posted);
         vm.assertEq(_epoch().poster, USER, "poster");
         vm.assertEq(_epoch().root, root, "root");
-        vm.assertEq(_epoch().bond, ODD_BOND, "bond");
+        vm.assertEq(vault.held(asset(), address(scores)), ODD_BOND, "bond");
         vm.assertEq(_epoch().postedAt, block.timestamp, "posted at");
         vm.assertEq(vault.held(asset(), address(scores)), ODD_BOND, "the vault holds the bond");
         endow(DOUBTER, ODD_BOND);
@@ -169,6 +169,19 @@ abstract contract WeightsTest is Court {
         vm.assertEq(vault.held(asset(), address(scores)), 0, "nothing is at stake any more");
         vm.expectRevert(abi.encodeWithSelector(IScores.WrongStatus.selector, epoch, IScores.Status.Weighted));
         scores.settleWeights(address(model), epoch);
+    }
+
+    /// @dev Two inferences whose price was locked while the pool was poor are settled on a rich one.
+    function test_settle_neverPaysMoreThanTheInferencesDid() public {
+        epoch = scores.currentEpoch();
+        vm.startPrank(address(jobs));
+        scores.record(address(model), ALICE, IModel.JobKind.Infer, INFERENCES - 1, 70, 0, 100);
+        scores.record(address(model), BOB, IModel.JobKind.Infer, 1, 7, 0, 100);
+        vm.stopPrank();
+        vm.roll(uint256(epoch + 1) * 360);
+        vm.assertGt(_emission(), 77, "the curve would give more");
+        _finalize(keccak256("root"));
+        vm.assertEq(_epoch().emission, 77, "what they paid");
     }
 
     function test_challenge_withinTheWindowOnceByAnother() public {
@@ -376,6 +389,7 @@ contract WeightsInTokensTest is WeightsTest {
                 address(uint160(0x1000 + i % 15)),
                 IModel.JobKind(r % 2),
                 uint32(1 + (r >> 8) % 1e6),
+                uint96(1e18 + (r >> 80) % 1e24),
                 // The last one always scores.
                 i == workers - 1 ? 0 : uint32((r >> 40) % 110),
                 100

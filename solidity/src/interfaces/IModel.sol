@@ -217,9 +217,9 @@ interface IModel {
     function settleInference(uint64 job, address worker, Settlement calldata settlement, uint256 price) external;
 
     /// @notice Moves the emission for an epoch's inferences to the score contract. Score contract only.
-    /// @dev With `r = Curve.rewardDown` for `inferences * inferenceUnit`: `r·pool / (pool + r)`, rounded down, which is
-    /// at most what these inferences paid into the pool, where each paid the price of its time.
-    function payEmission(uint32 inferences) external returns (uint256 amount);
+    /// @dev `Curve.rewardDown` for `inferences * inferenceUnit`, and at most what these inferences have paid.
+    /// @param paid Tokens that they paid into the pool.
+    function payEmission(uint32 inferences, uint256 paid) external returns (uint256 amount);
 
     // ─── Views ───────────────────────────────────────────────────────────────────────────────────────────────────
 

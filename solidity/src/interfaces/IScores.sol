@@ -21,28 +21,28 @@ interface IScores {
 
     /// @notice A model's epoch.
     /// @param total Sum of all scores, WAD.
+    /// @param paid Tokens that settled inferences paid into the pool.
     /// @param inferences Inferences settled.
     /// @param status How far it is.
-    /// @param postedAt When its weights were posted.
-    /// @param poster Who posted them.
-    /// @param bond What the poster has at stake.
+    /// @param poster Who posted its weights and has the model's bond at stake.
+    /// @param postedAt When.
     /// @param challenger Who doubts them.
     /// @param caseId Case before the jury.
     /// @param root Merkle root over `keccak256(keccak256(abi.encode(worker, weight)))`.
     /// @param emission Tokens that the model paid for it.
     /// @param claimed Tokens that workers have claimed.
     struct Epoch {
-        uint128 total;
+        uint96 total;
+        uint96 paid;
         uint32 inferences;
         Status status;
-        uint64 postedAt;
         address poster;
-        uint96 bond;
+        uint64 postedAt;
         address challenger;
         uint64 caseId;
         bytes32 root;
-        uint128 emission;
-        uint128 claimed;
+        uint96 emission;
+        uint96 claimed;
     }
 
     /// @notice A worker's scores in an epoch, WAD, and how many jobs they come from.
@@ -92,8 +92,16 @@ interface IScores {
     error EmissionExceeded(uint256 claimed, uint256 emission);
 
     /// @notice Adds the score of a settled job. Job contract only.
-    function record(address model, address worker, IModel.JobKind kind, uint32 units, uint32 latency, uint32 timeout)
-        external;
+    /// @param paid Tokens that an inference paid into the pool; ignored for a training.
+    function record(
+        address model,
+        address worker,
+        IModel.JobKind kind,
+        uint32 units,
+        uint96 paid,
+        uint32 latency,
+        uint32 timeout
+    ) external;
 
     /// @notice Posts the weights of an epoch that is over, with the model's bond.
     function postWeights(address model, uint64 epoch, bytes32 root) external payable;

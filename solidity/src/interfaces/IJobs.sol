@@ -106,7 +106,7 @@ interface IJobs {
     /// @notice A worker committed to a result.
     event JobCommitted(uint64 indexed job, address indexed model, address indexed worker, Result result);
     /// @notice The result can be fetched and checked; `draw` says which part.
-    /// @param cid Content identifier of the output, where it is not the raw block of its hash; else empty.
+    /// @param cid Content identifier of the list of checkpoints, whose Merkle root was committed to; empty without one.
     event JobRevealed(uint64 indexed job, address indexed model, address indexed worker, bytes32 draw, bytes cid);
     /// @notice Somebody doubts a result.
     event JobChallenged(uint64 indexed job, address indexed model, address indexed challenger, uint64 caseId);

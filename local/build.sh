@@ -16,9 +16,9 @@ build_site() {
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  build_worker cpu cpu-worker 2 none cpu
-  build_worker import release z none import,worker
-  build_worker gpu gpu-worker z -Oz gpu
+  build_worker cpu cpu-worker 2 none cpu custom
+  build_worker import release z none import,worker wasm_js
+  build_worker gpu gpu-worker z -Oz gpu wasm_js
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
@@ -44,14 +44,15 @@ worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
-# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES
+# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES RANDOMNESS
 #
 # LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
 # that their profile keeps small stay small. WASM-OPT-LEVEL is -Oz for the WebGPU worker, whose steps
 # take five times as long without it, and none for the others: what it shortens compresses worse, and
-# the CPU worker's loops run slower after it.
+# the CPU worker's loops run slower after it. RANDOMNESS is where getrandom has it from: the exact tier
+# asks no host.
 build_worker() {
-  local name=$1 profile=$2 link=$3 level=$4 features=$5
+  local name=$1 profile=$2 link=$3 level=$4 features=$5 randomness=$6
   local key out bin=$name-worker work
   key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
   out=$CACHE/workers/$key
@@ -60,8 +61,9 @@ build_worker() {
   [ -e "$out/$bin.js" ] && return
   say "Building the $name worker"
   run "cargo-$name" "building the $name worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    cargo rustc --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime --no-default-features \
-    --features "$features" --bin "$bin" -- -C opt-level="$link"
+    RUSTFLAGS="-C target-feature=+simd128 --cfg getrandom_backend=\"$randomness\"" \
+    cargo rustc --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime \
+    --no-default-features --features "$features" --bin "$bin" -- -C opt-level="$link"
   work=$(mktemp -d)
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"

@@ -2,16 +2,24 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { decode, encode } from "./wire.mjs";
+
+const fileOf = async (folder, name, extension) => {
+  const pattern = new RegExp(`^${name}-worker-[0-9a-f]{16}\\.${extension}$`);
+  return path.resolve(folder, (await readdir(folder)).find((file) => pattern.test(file)));
+};
 
 // Loads `dist/workers/NAME-worker-HASH.{js,wasm}`; gives a function from request to last event.
 export async function loadWorker(folder, name) {
-  const files = await readdir(folder);
-  const find = (extension) => files.find((file) => new RegExp(`^${name}-worker-[0-9a-f]{16}\\.${extension}$`).test(file));
-  const bindings = await import(pathToFileURL(path.resolve(folder, find("js"))));
-  await bindings.default({ module_or_path: await readFile(path.join(folder, find("wasm"))) });
+  const bindings = await import(pathToFileURL(await fileOf(folder, name, "js")));
+  await bindings.default({ module_or_path: await readFile(await fileOf(folder, name, "wasm")) });
   return async (body, listener) => {
-    const event = await bindings.answer({ id: 1, body }, listener && ((envelope) => listener(envelope.body)));
+    const hear = listener && ((message) => listener(decode(message).body));
+    const event = decode(await bindings.answer(encode({ id: 1, body }), hear));
     if (event.body.type === "failed") throw new Error(JSON.stringify(event.body.error));
     return event.body;
   };
 }
+
+/** The exact runtime's file: the CPU worker's wasm. */
+export const exactRuntime = async (folder) => readFile(await fileOf(folder, "cpu", "wasm"));

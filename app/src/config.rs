@@ -1,6 +1,7 @@
 //! `/delea.json`: which chain, contracts, store and workers this copy of the page uses.
 
 use alloy_primitives::Address;
+use delea_model_runtime::content::Digest;
 use serde::Deserialize;
 
 use crate::net::{Fetch, NetError};
@@ -74,6 +75,9 @@ pub(crate) struct Workers {
     pub(crate) gpu: String,
     /// The file reader.
     pub(crate) import: String,
+    /// Digest of the exact tier's wasm, which new models name.
+    #[serde(default)]
+    pub(crate) runtime: Option<Digest>,
 }
 
 /// Why the page has no configuration.

@@ -109,6 +109,16 @@ pub fn log_hash(previous: B256, event: &Model::JobSettled) -> B256 {
     keccak256(entry(previous, event).abi_encode_params())
 }
 
+/// Seed of the exact tier for a training whose seed on the chain is `seed`: its first 8 bytes, big-endian.
+pub fn training_seed(seed: B256) -> u64 {
+    u64::from_be_bytes(seed[..8].try_into().unwrap_or_default())
+}
+
+/// Seed on the chain of a job whose claim is in a block: `keccak256(abi.encode(job, worker, hash of that block))`.
+pub fn seed_of_claim(job: u64, worker: Address, block: B256) -> B256 {
+    keccak256((job, worker, block).abi_encode_params())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

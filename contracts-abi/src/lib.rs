@@ -17,4 +17,4 @@ pub use bindings::parameters::ParameterStore;
 pub use bindings::scores::Scores;
 pub use bindings::vault::Vault;
 pub use error::ContractError;
-pub use job::{JobKind, JobState};
+pub use job::{JobKind, JobState, seed_of_claim, training_seed};

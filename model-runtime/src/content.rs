@@ -24,9 +24,17 @@ impl Digest {
 
     /// CIDv1 in base32 lower case, as gateways take it: `bafkrei…`.
     pub fn cid(&self) -> String {
-        let mut bytes = CID_PREFIX.to_vec();
-        bytes.extend_from_slice(&self.0);
-        format!("b{}", base32(&bytes))
+        format!("b{}", base32(&self.cid_bytes()))
+    }
+
+    /// The binary CIDv1, as an event on the chain carries it.
+    pub fn cid_bytes(&self) -> Vec<u8> {
+        [&CID_PREFIX[..], &self.0].concat()
+    }
+
+    /// The digest in a binary CIDv1; nothing for one of another kind.
+    pub fn from_cid_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.strip_prefix(&CID_PREFIX)?.try_into().ok()?))
     }
 
     /// Errors unless `bytes` hash to this digest. `what` names the blob in the message.
@@ -120,6 +128,8 @@ mod tests {
     fn text_round_trips_and_rejects_noise() {
         let digest = Digest::of(b"x");
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+        assert_eq!(Digest::from_cid_bytes(&digest.cid_bytes()), Some(digest));
+        assert_eq!(Digest::from_cid_bytes(&digest.0), None);
         assert!("0x12".parse::<Digest>().is_err());
         assert!("ü".repeat(32).parse::<Digest>().is_err());
     }

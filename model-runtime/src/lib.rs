@@ -4,6 +4,9 @@
 //! share: [`spec`], [`manifest`], [`message`], [`content`]. The feature `engine` adds Burn;
 //! `cpu` and `gpu` choose the backend of a worker binary; `import` reads the files people have.
 
+pub mod average;
+pub mod call;
+pub mod commitment;
 pub mod content;
 pub mod dataset;
 pub mod error;
@@ -13,12 +16,18 @@ pub mod message;
 pub mod rng;
 pub mod spec;
 pub mod tensors;
+pub mod wire;
 
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "cpu")]
+pub mod exact;
 #[cfg(feature = "import")]
 pub mod import;
 #[cfg(feature = "worker")]
 pub mod worker;
 
 pub use error::RuntimeError;
+
+/// Version of the exact tier's rules. Whatever changes the bits of any result raises it.
+pub const RUNTIME_VERSION: u32 = 1;

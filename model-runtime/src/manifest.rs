@@ -23,6 +23,10 @@ pub struct Manifest {
     pub dataset: DatasetReference,
     /// How a training step is done.
     pub training: TrainingConfig,
+    /// Digest of the exact runtime that the model was made for: the CPU worker's wasm. Its jobs name the
+    /// manifest, and so the runtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Digest>,
 }
 
 /// A data set by its digest, with what a page says about it.

@@ -1,19 +1,19 @@
 //! The one protocol between the page and its workers.
 //!
 //! Each message is an [`Envelope`]: a number that a request chooses and every event about it repeats.
-//! [`Bytes`] fields cross as `Uint8Array`s whose buffers are transferred, never copied between threads.
+//! How it crosses is [`crate::wire`]'s business.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     RuntimeError,
+    commitment::{Leaf, Trace},
     content::Digest,
     manifest::TrainingConfig,
     spec::{ModelSpec, Shape, Task},
 };
 
-/// A file or tensor's bytes.
-pub type Bytes = serde_bytes::ByteBuf;
+pub use crate::wire::Bytes;
 
 /// A message with the number of the request it belongs to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +68,12 @@ pub enum Request {
         /// Examples one after the other, each of the spec's input length, scaled as the data set.
         inputs: Vec<f32>,
     },
+    /// Average parameter files, as a round of several trainings publishes. Answer:
+    /// [`Event::Parameters`].
+    Average {
+        /// The trainings, in the order of their jobs.
+        parts: Vec<Part>,
+    },
     /// List the checkpoints kept in this browser. Answer: [`Event::Checkpoints`].
     ListCheckpoints,
     /// Delete one. Answer: [`Event::Checkpoints`].
@@ -82,7 +88,8 @@ pub enum Request {
 /// A training job: together with the runtime's bytes, all that its result depends on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainJob {
-    /// Key under which checkpoints are kept; a job of the same key goes on from its checkpoint.
+    /// Key under which checkpoints are kept; a job of the same key goes on from its checkpoint. Nothing
+    /// of the result depends on it.
     pub job: String,
     /// The network.
     pub spec: ModelSpec,
@@ -96,6 +103,32 @@ pub struct TrainJob {
     pub dataset: Bytes,
     /// Measure on the held-out examples every this many steps; 0 for only at the end.
     pub evaluate_every: u32,
+    /// Hand over the files of each checkpoint of the commitment: [`Event::Leaf`].
+    #[serde(default)]
+    pub keep_leaves: bool,
+    /// Do only a part of the job's steps; `parameters` are then those that the part starts from.
+    #[serde(default)]
+    pub segment: Option<Segment>,
+}
+
+/// A part of a training, between two of its checkpoints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Segment {
+    /// Steps done before it.
+    pub from: u32,
+    /// File of the optimiser's state after them; empty for the start of the job.
+    pub optimizer: Bytes,
+    /// Steps done at its end.
+    pub to: u32,
+}
+
+/// One training of a round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    /// Its steps, by which it weighs.
+    pub units: u32,
+    /// Its parameter file.
+    pub parameters: Bytes,
 }
 
 /// A file to import.
@@ -154,6 +187,8 @@ pub enum Event {
         /// Steps done.
         step: u32,
     },
+    /// A checkpoint of the commitment, where the job asked for them.
+    Leaf(Box<LeafFiles>),
     /// The job was ended by [`Request::Cancel`].
     Cancelled {
         /// Steps done.
@@ -211,6 +246,19 @@ pub struct Progress {
     pub evaluations: Vec<Evaluation>,
     /// Steps a second, over the last seconds.
     pub steps_per_second: f32,
+    /// Checkpoints of the commitment since the last progress.
+    pub leaves: Vec<Leaf>,
+}
+
+/// A leaf of the commitment and the two files that it names.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeafFiles {
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The parameter file.
+    pub parameters: Bytes,
+    /// The file of the optimiser's state.
+    pub optimizer: Bytes,
 }
 
 /// Figures on the held-out examples.
@@ -235,8 +283,10 @@ pub struct TrainResult {
     pub digest: Digest,
     /// Parameter file.
     pub parameters: Bytes,
-    /// Merkle root over the job's checkpoints.
+    /// Merkle root over `trace`.
     pub checkpoint_root: Digest,
+    /// The job's checkpoints, or those of the segment.
+    pub trace: Trace,
     /// Held-out figures of `parameters`.
     pub evaluation: Evaluation,
     /// Held-out figures of the parameters that the job started from.

@@ -66,6 +66,8 @@ fn job(spec: ModelSpec, steps: u32) -> TrainJob {
         },
         seed: 1,
         evaluate_every: 0,
+        keep_leaves: false,
+        segment: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Jobs: the log of settled ones, how far an open one is, and the calls that move it on.
 
-use alloy_primitives::{Address, B256, U256, Uint, keccak256};
-use alloy_sol_types::{SolCall, SolEvent, SolValue};
-use delea_contracts_abi::{JobKind, JobState, Jobs, Jury, Model, Vault, bindings::jobs::IJobs};
+use alloy_primitives::{Address, B256, U256, Uint};
+use alloy_sol_types::{SolCall, SolEvent};
+use delea_contracts_abi::{
+    JobKind, JobState, Jobs, Jury, Model, Vault, bindings::jobs::IJobs, training_seed,
+};
 use delea_model_runtime::content::Digest;
 
 use super::{
@@ -95,6 +97,8 @@ pub(crate) struct Job {
     pub(crate) opened_at: u64,
     /// When its result was revealed; zero before.
     pub(crate) revealed_at: u64,
+    /// Block of its commitment; zero before.
+    pub(crate) commit_block: u64,
     /// Who doubts it; zero while nobody does.
     pub(crate) challenger: Address,
     /// The case before the jury; zero without one.
@@ -139,6 +143,7 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
         bond: U256::from(job.bond),
         opened_at: job.openedAt,
         revealed_at: job.revealedAt.to::<u64>(),
+        commit_block: job.commitBlock.to::<u64>(),
         challenger: job.challenger,
         case: job.caseId,
     }))
@@ -202,9 +207,10 @@ pub(crate) fn submit_call(s: &Submission) -> Vec<u8> {
         .abi_encode()
 }
 
-/// Call data of `reveal`.
-pub(crate) fn reveal_call(job: u64, outcome: Outcome) -> Vec<u8> {
-    Jobs::revealCall { id: job, result: outcome.encode(), cid: Default::default() }.abi_encode()
+/// Call data of `reveal`, with the digest of the list of checkpoints where there is one.
+pub(crate) fn reveal_call(job: u64, outcome: Outcome, trace: Option<Digest>) -> Vec<u8> {
+    let cid = trace.map(|trace| trace.cid_bytes()).unwrap_or_default().into();
+    Jobs::revealCall { id: job, result: outcome.encode(), cid }.abi_encode()
 }
 
 /// Call data of `settle`.
@@ -235,21 +241,10 @@ pub(crate) fn opened(receipt: &Receipt) -> Option<u64> {
     })
 }
 
-/// Seed of the exact tier for a job: the first 53 bits of the contract's seed, which every JavaScript
-/// engine counts exactly.
-fn short_seed(seed: B256) -> u64 {
-    u64::from_be_bytes(seed[..8].try_into().unwrap_or_default()) >> 11
-}
-
-/// Seed of a job whose claim is in a block: `keccak256(abi.encode(job, worker, hash of that block))`.
-pub(crate) fn seed_of_claim(job: u64, worker: Address, block: B256) -> u64 {
-    short_seed(keccak256((job, worker, block).abi_encode_params()))
-}
-
 /// Reads a job's seed; nothing until it was drawn.
 pub(crate) async fn seed(rpc: &Rpc, jobs: Address, job: u64) -> Result<Option<u64>, RpcError> {
     let seed = read(rpc, jobs, Jobs::seedOfCall { job }).await?;
-    Ok((!seed.is_zero()).then(|| short_seed(seed)))
+    Ok((!seed.is_zero()).then(|| training_seed(seed)))
 }
 
 /// Call data of `start`: opens a training and takes it.
@@ -299,6 +294,17 @@ pub(crate) struct Step {
     pub(crate) transaction: B256,
     /// What a commitment says.
     pub(crate) outcome: Option<Outcome>,
+    /// What a revelation says.
+    pub(crate) revealed: Option<Revealed>,
+}
+
+/// What helps to check a result that was revealed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Revealed {
+    /// Which part is to be checked: the hash of the commitment's block.
+    pub(crate) draw: B256,
+    /// Digest of the list of checkpoints.
+    pub(crate) trace: Option<Digest>,
 }
 
 impl Step {
@@ -325,7 +331,11 @@ impl Step {
             checkpoint_root: Digest(event.result.checkpointRoot.0),
             accuracy_ppm: event.result.accuracyPpm,
         });
-        Some(Self { what, who, block: log.block, transaction: log.transaction, outcome })
+        let topics = log.topics.iter().copied();
+        let revealed = Jobs::JobRevealed::decode_raw_log(topics, &log.data).ok();
+        let revealed = revealed
+            .map(|event| Revealed { draw: event.draw, trace: Digest::from_cid_bytes(&event.cid) });
+        Some(Self { what, who, block: log.block, transaction: log.transaction, outcome, revealed })
     }
 }
 
@@ -390,21 +400,4 @@ pub(crate) fn deposit_tokens_call(model: Address, amount: U256) -> Vec<u8> {
 /// Call data of `withdraw`.
 pub(crate) fn withdraw_call(asset: Address, amount: U256, to: Address) -> Vec<u8> {
     Vault::withdrawCall { asset, amount, to }.abi_encode()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_primitives::b256;
-
-    /// `cast keccak $(cast abi-encode "f(uint64,address,bytes32)" 3 0x…0809 0x…11)`.
-    #[test]
-    fn a_seed_is_the_contracts() {
-        let worker = Address::with_last_byte(9);
-        let hash = keccak256((3_u64, worker, B256::repeat_byte(0x11)).abi_encode_params());
-        assert_eq!(seed_of_claim(3, worker, B256::repeat_byte(0x11)), short_seed(hash));
-        let word = b256!("0x0102030405060708000000000000000000000000000000000000000000000000");
-        assert_eq!(short_seed(word), 0x0102_0304_0506_0708 >> 11);
-        assert!(short_seed(B256::repeat_byte(0xff)) < 1 << 53);
-    }
 }

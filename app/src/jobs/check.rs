@@ -1,19 +1,23 @@
-//! Checking somebody's training in this tab: doing it again where its seed was fixed beforehand, else
-//! measuring its result. No wallet, no account; every input is fetched by its hash.
+//! Checking somebody's training in this tab: doing it again where its seed was fixed beforehand, all of
+//! it or the parts that the chain drew, else measuring its result. No wallet, no account; every input
+//! is fetched by its hash.
 
 use delea_model_runtime::{
     RuntimeError,
-    message::{Bytes, Event, Request, TrainJob},
+    commitment::{self, Leaf, Trace},
+    content::Digest,
+    message::{Bytes, Event, Request, Segment, TrainJob},
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::owner::LocalStorage};
 
 use super::{client::Client, trainer::sentence};
 use crate::{
     app::App,
     chain::{
         contracts::Detail,
-        jobs::{self, Job, Outcome},
+        jobs::{self, Job, Outcome, Revealed},
     },
+    config::Config,
     format,
     store::{blobs, documents},
 };
@@ -27,83 +31,254 @@ pub(crate) struct Verdict {
     pub(crate) words: String,
 }
 
-/// Checks a training whose worker has committed to `claimed`. `progress` goes from 0 to 1.
+/// How much is done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every step.
+    Whole,
+    /// The parts that the hash of the commitment's block draws.
+    Drawn,
+}
+
+/// What is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claim {
+    /// The job.
+    pub(crate) job: Job,
+    /// Its model.
+    pub(crate) detail: Detail,
+    /// What its worker committed to.
+    pub(crate) outcome: Outcome,
+    /// What came with the result; nothing before it is shown.
+    pub(crate) revealed: Option<Revealed>,
+}
+
+impl Claim {
+    /// Parts of which only some have to be done again; nothing where all must be.
+    pub(crate) fn drawn(&self) -> Option<(Revealed, Vec<u32>)> {
+        let revealed = self.revealed.filter(|r| r.trace.is_some() && !r.draw.is_zero())?;
+        let count = commitment::CHECKED_SEGMENTS;
+        let drawn = commitment::drawn(revealed.draw.0, self.job.units, count);
+        let all = commitment::segments(self.job.units) as usize;
+        (!self.job.by_result && drawn.len() < all).then_some((revealed, drawn))
+    }
+}
+
+/// The tab's side of a check.
+#[derive(Clone, Copy)]
+pub(crate) struct Desk {
+    /// The application.
+    pub(crate) app: App,
+    /// From 0 to 1.
+    pub(crate) progress: RwSignal<f64>,
+    /// The worker at work, so that the check can be stopped.
+    pub(crate) worker: StoredValue<Option<Client>, LocalStorage>,
+}
+
+/// What is said of a check that the visitor stopped.
+pub(crate) const STOPPED: &str = "the check was stopped";
+
+/// All that a replay needs besides the parameters it starts from.
+struct Replay<'a> {
+    claim: &'a Claim,
+    config: &'a Config,
+    client: &'a Client,
+    progress: RwSignal<f64>,
+    job: TrainJob,
+    trace: Option<Trace>,
+}
+
+/// Checks a training.
 ///
 /// # Errors
 /// A sentence: what could not be fetched, or why the worker stopped. It says nothing of the training.
-pub(crate) async fn check(
-    app: App,
-    job: &Job,
-    detail: &Detail,
-    claimed: Outcome,
-    progress: RwSignal<f64>,
-) -> Result<Verdict, String> {
-    let config = app.config();
-    let words = |error: String| sentence(&error);
-    let manifest = documents::manifest(&config, detail.summary.manifest).await;
-    let manifest = manifest.map_err(|e| words(e.to_string()))?;
+pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<Verdict, String> {
+    let Claim { job, detail, outcome, revealed } = claim;
+    let config = desk.app.config();
+    let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
     let dataset = blobs::get(&config, manifest.dataset.digest, "the data set").await;
-    let dataset = Bytes::from(dataset.map_err(|e| words(e.to_string()))?);
+    let dataset = Bytes::from(dataset.map_err(say)?);
     // A worker of its own: a training may be going on in the other one.
-    let client = Client::spawn(&config.workers.cpu).await.map_err(|e| words(e.to_string()))?;
-    let started = client.ask(Request::Start).await.map_err(|e| words(e.to_string()))?;
-    if !matches!(started, Event::Ready { .. }) {
+    let client = Client::spawn(&config.workers.cpu).await.map_err(say)?;
+    desk.worker.set_value(Some(client.clone()));
+    if !matches!(client.ask(Request::Start).await.map_err(say)?, Event::Ready { .. }) {
         return Err("The worker’s device did not report.".to_owned());
     }
     if job.by_result {
-        let output = blobs::get(&config, claimed.output, "the trained parameters").await;
-        let parameters = Bytes::from(output.map_err(|e| words(e.to_string()))?);
+        let output = blobs::get(&config, outcome.output, "the trained parameters").await;
+        let parameters = Bytes::from(output.map_err(say)?);
         let request = Request::Evaluate { spec: manifest.spec.clone(), parameters, dataset };
-        return match client.ask(request).await.map_err(|e| words(e.to_string()))? {
-            Event::Evaluated(found) => Ok(measured(claimed, found.accuracy_ppm, found.examples)),
-            _ => Err("The worker gave an unexpected answer.".to_owned()),
+        return match client.ask(request).await {
+            Ok(Event::Evaluated(found)) => {
+                Ok(measured(*outcome, found.accuracy_ppm, found.examples))
+            }
+            Ok(_) => Err("The worker gave an unexpected answer.".to_owned()),
+            Err(error) => impossible(&error),
         };
     }
-    let seed = jobs::seed(&app.rpc(), config.contracts.jobs, job.id).await;
-    let seed = seed
-        .map_err(|e| words(e.to_string()))?
-        .ok_or("The training’s seed is not on the chain yet.")?;
+    let seed = jobs::seed(&desk.app.rpc(), config.contracts.jobs, job.id).await.map_err(say)?;
+    let seed = seed.ok_or("The training’s seed is not on the chain yet.")?;
     let base = detail
         .version(job.base)
         .ok_or_else(|| format!("Version {} is not on the chain.", job.base))?;
     let parameters = blobs::get(&config, base.parameters, "the parameters it started from").await;
     let mut training = manifest.training.clone();
     training.steps = job.units;
-    let key = format!("check-{}", job.id);
-    let request = Request::Train(Box::new(TrainJob {
-        job: key.clone(),
-        spec: manifest.spec.clone(),
-        config: training,
-        seed,
-        parameters: Bytes::from(parameters.map_err(|e| words(e.to_string()))?),
-        dataset,
-        evaluate_every: 0,
-    }));
-    let mut conversation = client.open(request).map_err(|e| words(e.to_string()))?;
-    let verdict = loop {
-        match conversation.next().await {
-            Event::Progress(at) => {
-                progress.try_set(f64::from(at.step) / f64::from(at.steps.max(1)));
-            }
-            Event::Trained(found) => {
-                let same = found.digest == claimed.output;
-                break Ok(replayed(
-                    job.units,
-                    same,
-                    found.checkpoint_root == claimed.checkpoint_root,
-                ));
-            }
-            Event::Failed { error } => break Err(stopped(&error)),
-            Event::Cancelled { .. } => break Err("The check was stopped.".to_owned()),
-            _ => {}
+    let trace = match revealed.and_then(|revealed| revealed.trace) {
+        Some(digest) => Some(trace(&config, digest, claim).await),
+        None => None,
+    };
+    let mut replay = Replay {
+        claim,
+        config: &config,
+        client: &client,
+        progress: desk.progress,
+        job: TrainJob {
+            job: format!("check-{}", job.id),
+            spec: manifest.spec.clone(),
+            config: training,
+            seed,
+            parameters: Bytes::from(parameters.map_err(say)?),
+            dataset,
+            evaluate_every: 0,
+            keep_leaves: false,
+            segment: None,
+        },
+        trace: None,
+    };
+    let found = match (extent, claim.drawn()) {
+        (Extent::Drawn, Some((_, drawn))) => {
+            replay.trace = Some(trace.unwrap_or_else(|| Err("There is none.".to_owned()))?);
+            replay.parts(&drawn).await
+        }
+        _ => {
+            // Without the list, only the end of the training can be compared.
+            replay.trace = trace.and_then(Result::ok);
+            replay.whole().await
         }
     };
-    let _ = client.ask(Request::DropCheckpoint { job: key }).await;
-    verdict
+    match found {
+        Ok(verdict) => Ok(verdict),
+        Err(error) => impossible(&error),
+    }
 }
 
-fn stopped(error: &RuntimeError) -> String {
+impl Replay<'_> {
+    /// All steps, as far as they agree.
+    async fn whole(&self) -> Result<Verdict, RuntimeError> {
+        let mut conversation = self.client.open(Request::Train(Box::new(self.job.clone())))?;
+        loop {
+            match conversation.next().await {
+                Event::Progress(at) => {
+                    self.progress.try_set(f64::from(at.step) / f64::from(at.steps.max(1)));
+                    let differs = self.trace.as_ref().and_then(|t| t.first_difference(&at.leaves));
+                    if let Some(leaf) = differs {
+                        return Ok(departs(self.claim.job.units, leaf.step));
+                    }
+                }
+                Event::Trained(found) => {
+                    let outcome = self.claim.outcome;
+                    let same = found.digest == outcome.output;
+                    let same_way = found.checkpoint_root == outcome.checkpoint_root;
+                    let key = self.job.job.clone();
+                    let _ = self.client.ask(Request::DropCheckpoint { job: key }).await;
+                    return Ok(replayed(self.claim.job.units, same, same_way));
+                }
+                Event::Failed { error } => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// The drawn parts, each from the checkpoint before it.
+    async fn parts(&self, drawn: &[u32]) -> Result<Verdict, RuntimeError> {
+        let leaves = self.trace.as_ref().map_or(&[][..], Trace::leaves);
+        let mut steps = 0;
+        for (number, segment) in drawn.iter().enumerate() {
+            let from = commitment::start_of(*segment);
+            let to = commitment::end_of(*segment, self.claim.job.units);
+            let mut job = self.job.clone();
+            job.job = format!("{}-{from}", job.job);
+            let mut optimizer = Bytes::default();
+            if let Some(start) = segment.checked_sub(1).map(|before| leaves[before as usize]) {
+                job.parameters = self.checkpoint(start, start.parameters).await?;
+                optimizer = self.checkpoint(start, start.optimizer).await?;
+            }
+            job.segment = Some(Segment { from, optimizer, to });
+            let key = job.job.clone();
+            let mut conversation = self.client.open(Request::Train(Box::new(job)))?;
+            let found = loop {
+                match conversation.next().await {
+                    Event::Progress(at) => {
+                        let part = f64::from(at.step.saturating_sub(from)) / f64::from(to - from);
+                        self.progress.try_set((number as f64 + part) / drawn.len() as f64);
+                    }
+                    Event::Trained(found) => break found,
+                    Event::Failed { error } => return Err(error),
+                    _ => {}
+                }
+            };
+            let _ = self.client.ask(Request::DropCheckpoint { job: key }).await;
+            if found.trace.leaves().last() != Some(&leaves[*segment as usize]) {
+                return Ok(departs(self.claim.job.units, to));
+            }
+            steps += to - from;
+        }
+        Ok(sampled(self.claim.job.units, steps, drawn.len()))
+    }
+
+    async fn checkpoint(&self, leaf: Leaf, digest: Digest) -> Result<Bytes, RuntimeError> {
+        let what = format!("the checkpoint at step {}", leaf.step);
+        // Withheld is not wrong: the whole can still be done again.
+        let bytes = blobs::get(self.config, digest, &what).await;
+        bytes.map(Bytes::from).map_err(|error| RuntimeError::Protocol {
+            reason: format!("{error}; do all steps again instead"),
+        })
+    }
+}
+
+/// The published list of checkpoints.
+async fn trace(config: &Config, digest: Digest, claim: &Claim) -> Result<Trace, String> {
+    let bytes = blobs::get(config, digest, "the list of checkpoints").await.map_err(say)?;
+    let Outcome { checkpoint_root, output, .. } = claim.outcome;
+    Trace::from_bytes(&bytes, claim.job.units, checkpoint_root, output).map_err(say)
+}
+
+fn say(error: impl std::fmt::Display) -> String {
     sentence(&error.to_string())
+}
+
+/// An error of the work itself refutes the claim, for the exact tier gives no result then; one of this
+/// tab says nothing of it.
+fn impossible(error: &RuntimeError) -> Result<Verdict, String> {
+    match error {
+        RuntimeError::Device { .. }
+        | RuntimeError::Protocol { .. }
+        | RuntimeError::Storage { .. } => Err(say(error)),
+        _ => Ok(Verdict {
+            holds: false,
+            words: format!("The exact runtime gives no result for this training: {error}."),
+        }),
+    }
+}
+
+fn departs(steps: u32, at: u32) -> Verdict {
+    let before = at.saturating_sub(1) / commitment::LEAF_STEPS * commitment::LEAF_STEPS;
+    let words = format!(
+        "Doing it again departs from the claim between step {before} and step {at} of {}: the checkpoint there is another one.",
+        format::count(u64::from(steps)),
+    );
+    Verdict { holds: false, words }
+}
+
+fn sampled(steps: u32, done: u32, parts: usize) -> Verdict {
+    let words = format!(
+        "{} of {} steps, in the {parts} parts that the chain drew, were done again in this tab with the very same bits at their ends. Whoever made up a third of the parts would have been found with a chance of {} %.",
+        format::count(u64::from(done)),
+        format::count(u64::from(steps)),
+        ((1.0 - (2.0f64 / 3.0).powi(parts as i32)) * 100.0).round(),
+    );
+    Verdict { holds: true, words }
 }
 
 fn measured(claimed: Outcome, found_ppm: u32, examples: u32) -> Verdict {
@@ -141,7 +316,6 @@ fn replayed(steps: u32, same: bool, same_way: bool) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use delea_model_runtime::content::Digest;
 
     #[test]
     fn a_verdict_says_what_was_checked() {
@@ -158,6 +332,9 @@ mod tests {
             "{}",
             verdict.words
         );
+        assert!(departs(420, 420).words.contains("between step 400 and step 420"));
+        assert!(departs(420, 400).words.contains("between step 300 and step 400"));
+        assert!(sampled(1000, 300, 3).words.contains("a chance of 70 %"));
         assert!(replayed(10, true, true).holds);
         assert!(!replayed(10, true, false).holds && !replayed(10, false, true).holds);
     }

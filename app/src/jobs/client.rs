@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use delea_model_runtime::{
     RuntimeError,
     message::{Envelope, Event, Request},
+    wire,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{
@@ -16,7 +17,6 @@ use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use super::codec::{decode, encode};
 use crate::net::js_message;
 
 /// Milliseconds until a worker must listen: its wasm may have to come over a slow line.
@@ -95,7 +95,7 @@ impl Client {
 
         let to = Rc::clone(&routes);
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            match decode(&event.data()) {
+            match wire::from_js(&event.data()) {
                 Ok(Envelope { id, body }) => {
                     let sender = to.borrow().senders.get(&id).cloned();
                     if let Some(sender) = sender {
@@ -190,7 +190,7 @@ impl Client {
         }
         let id = routes.next;
         let protocol = |reason: String| RuntimeError::Protocol { reason };
-        let (value, buffers) = encode(Envelope { id, body }).map_err(protocol)?;
+        let (value, buffers) = wire::to_js(&Envelope { id, body })?;
         self.0
             .worker
             .post_message_with_transfer(&value, &buffers)

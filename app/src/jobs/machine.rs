@@ -2,6 +2,7 @@
 
 use alloy_primitives::Address;
 use delea_model_runtime::{
+    commitment::Trace,
     content::Digest,
     message::{DeviceReport, Evaluation, Event, Tier, TrainResult},
 };
@@ -97,6 +98,9 @@ pub(crate) struct Finished {
     pub(crate) parameters: Digest,
     /// Merkle root over the checkpoints.
     pub(crate) checkpoint_root: Digest,
+    /// Its list of checkpoints, where it can be replayed.
+    #[serde(default)]
+    pub(crate) trace: Option<Trace>,
     /// Held-out figures before.
     pub(crate) before: Evaluation,
     /// Held-out figures after.
@@ -116,6 +120,7 @@ impl Finished {
             job,
             parameters: result.digest,
             checkpoint_root: result.checkpoint_root,
+            trace: announced.map(|_| result.trace.clone()),
             before: result.base_evaluation,
             after: result.evaluation,
             kept,
@@ -303,6 +308,7 @@ mod tests {
             steps: 100,
             losses: losses.to_vec(),
             evaluations: vec![],
+            leaves: vec![],
             steps_per_second: 10.0,
         })
     }

@@ -2,7 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod client;
-pub(crate) mod codec;
 pub(crate) mod keep;
 pub(crate) mod machine;
 pub(crate) mod pool;

@@ -317,6 +317,8 @@ impl Trainer {
             parameters: Bytes::from(files.parameters.clone()),
             dataset: Bytes::from(files.dataset.clone()),
             evaluate_every: (job.steps / EVALUATIONS).max(1),
+            keep_leaves: job.announced.is_some(),
+            segment: None,
         }));
         let mut conversation = match client.open(request) {
             Ok(conversation) => conversation,
@@ -336,6 +338,12 @@ impl Trainer {
             match event {
                 Event::Trained(result) => break End::Trained(result),
                 Event::Cancelled { .. } => break End::Cancelled,
+                Event::Leaf(files) => {
+                    // What was drawn of them is published with the result; one that cannot be kept is
+                    // one that a checker must come to by replaying.
+                    blobs::keep(files.leaf.parameters, &files.parameters).await;
+                    blobs::keep(files.leaf.optimizer, &files.optimizer).await;
+                }
                 Event::Failed { error: error @ RuntimeError::Protocol { .. } } if began => {
                     // A pause that came a moment too late, say; the job itself goes on.
                     self.state.update(|s| s.notice = Some(sentence(&error.to_string())));

@@ -21,6 +21,7 @@ use crate::{
         states::{Empty, Failure, Skeleton, set_title},
     },
     format,
+    jobs::check::Claim,
     load::{Load, use_load},
 };
 
@@ -108,6 +109,7 @@ fn Whole(
 ) -> impl IntoView {
     let Shown { job, detail, steps, times, case } = shown;
     let claimed = steps.iter().rev().find_map(|step| step.outcome);
+    let revealed = steps.iter().rev().find_map(|step| step.revealed);
     let what = match job.training {
         true => format!("Training of {}", detail.summary.name),
         false => format!("Use of {}", detail.summary.name),
@@ -122,8 +124,9 @@ fn Whole(
         false => format::plural(u64::from(job.units), "use"),
     };
     let history = format!("/model/{}/history", job.model);
-    let check = claimed.filter(|_| job.training).map(|claimed| {
-        view! { <Check job=job.clone() detail=detail.clone() claimed/> }
+    let check = claimed.filter(|_| job.training).map(|outcome| {
+        let claim = Claim { job: job.clone(), detail: detail.clone(), outcome, revealed };
+        view! { <Check claim/> }
     });
     view! {
         <header class="job-head">

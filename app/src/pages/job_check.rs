@@ -1,16 +1,14 @@
-//! "Check it in this tab", on a job's page: for anybody, without a wallet.
+//! "Check it yourself", on a job's page: for anybody, without a wallet.
 
+use delea_model_runtime::commitment;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     app::use_app,
-    chain::{
-        contracts::Detail,
-        jobs::{Job, Outcome},
-    },
     components::{icons, states::Meter},
-    jobs::check::{self, Verdict},
+    format,
+    jobs::check::{self, Claim, Desk, Extent, STOPPED, Verdict},
 };
 
 /// What the check is at.
@@ -25,27 +23,36 @@ enum At {
 /// The panel.
 #[component]
 pub(super) fn Check(
-    /// The job.
-    job: Job,
-    /// Its model.
-    detail: Detail,
-    /// What its worker committed to.
-    claimed: Outcome,
+    /// What is checked.
+    claim: Claim,
 ) -> impl IntoView {
     let app = use_app();
     let at = RwSignal::new(At::Idle);
-    let progress = RwSignal::new(0.0);
-    let replay = !job.by_result;
-    let (job, detail) = (StoredValue::new(job), StoredValue::new(detail));
-    let run = move |_| {
+    let desk = Desk { app, progress: RwSignal::new(0.0), worker: StoredValue::new_local(None) };
+    let stop = move || {
+        if let Some(Some(worker)) = desk.worker.try_update_value(Option::take) {
+            worker.kill(STOPPED);
+        }
+    };
+    on_cleanup(stop);
+    let replay = !claim.job.by_result;
+    let drawn = claim.drawn().map(|(_, parts)| {
+        let steps =
+            |part: &u32| commitment::end_of(*part, claim.job.units) - commitment::start_of(*part);
+        format::count(u64::from(parts.iter().map(steps).sum::<u32>()))
+    });
+    let all = format::plural(u64::from(claim.job.units), "step");
+    let claim = StoredValue::new(claim);
+    let run = move |extent: Extent| {
         at.set(At::Running);
-        progress.set(0.0);
+        desk.progress.set(0.0);
         spawn_local(async move {
-            let (job, detail) = (job.get_value(), detail.get_value());
-            let end = match check::check(app, &job, &detail, claimed, progress).await {
+            let Some(claim) = claim.try_get_value() else { return };
+            let end = match check::check(desk, &claim, extent).await {
                 Ok(verdict) => At::Done(verdict),
                 Err(error) => At::Failed(error),
             };
+            desk.worker.try_set_value(None);
             at.try_set(end);
         });
     };
@@ -53,7 +60,8 @@ pub(super) fn Check(
         At::Idle => ().into_any(),
         At::Running if replay => view! {
             <p class="muted">"Doing the training again…"</p>
-            <Meter share=progress label="Share of the steps done again"/>
+            <Meter share=desk.progress label="Share of the steps done again"/>
+            <button class="button" data-testid="check-stop" on:click=move |_| stop()>"Stop"</button>
         }
         .into_any(),
         At::Running => view! { <p class="muted">{icons::spinner()} " Measuring…"</p> }.into_any(),
@@ -76,19 +84,35 @@ pub(super) fn Check(
         }
         .into_any(),
     };
+    let busy = move || at.get() == At::Running;
     view! {
         <section class="panel">
             <h2>"Check it yourself"</h2>
             <p class="muted">
                 {match replay {
-                    true => "Its seed comes from the chain, so the whole training can be done again here, bit for bit.",
+                    true => "Its seed comes from the chain, so the training can be done again here, bit for bit. No wallet is needed, and anybody with this page’s address can do the same.",
                     false => "It was handed in when it was done, so its result is what can be checked: the parameters, measured on the examples kept aside.",
                 }}
             </p>
             {body}
-            <button class="button" data-testid="check-job" disabled=move || at.get() == At::Running on:click=run>
-                "Check it in this tab"
-            </button>
+            <div class="actions">
+                {drawn.map(|steps| view! {
+                    <button
+                        class="button primary"
+                        data-testid="check-drawn"
+                        disabled=busy
+                        on:click=move |_| run(Extent::Drawn)
+                    >
+                        {format!("Check the {steps} drawn steps")}
+                    </button>
+                })}
+                <button class="button" data-testid="check-job" disabled=busy on:click=move |_| run(Extent::Whole)>
+                    {match replay {
+                        true => format!("Do all {all} again in this tab"),
+                        false => "Check it in this tab".to_owned(),
+                    }}
+                </button>
+            </div>
         </section>
     }
 }

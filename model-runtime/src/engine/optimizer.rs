@@ -78,18 +78,24 @@ impl Optimizer {
         device: &Device,
     ) -> Result<(), RuntimeError> {
         let mut names = super::parameters::names(network);
-        let take = |name: String| -> Result<Option<Tensor<1>>, RuntimeError> {
+        let take = |name: String, count: usize| -> Result<Option<Tensor<1>>, RuntimeError> {
             let Some(value) = file.tensors.get(&name) else { return Ok(None) };
             let values = value.to_f32(&name)?;
-            let count = values.len();
+            if values.len() != count {
+                let reason = format!("it has {} values, but its parameter {count}", values.len());
+                return Err(RuntimeError::BadParameter { name, reason });
+            }
+            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+                return Err(RuntimeError::NotFinite { place: format!("{name}, value {at}") });
+            }
             Ok(Some(Tensor::from_data(TensorData::new(values, [count]), device)))
         };
         self.states = names
             .drain(..)
-            .map(|name| {
+            .map(|(name, count)| {
                 Ok(State {
-                    first: take(format!("{name}.first"))?,
-                    second: take(format!("{name}.second"))?,
+                    first: take(format!("{name}.first"), count)?,
+                    second: take(format!("{name}.second"), count)?,
                     name,
                 })
             })

@@ -111,7 +111,7 @@ pub fn load(network: Network, file: &TensorFile) -> Result<Network, RuntimeError
     }
     if mapper.used < file.tensors.len() {
         let names = names(&network);
-        let extra = file.tensors.keys().find(|name| !names.contains(name));
+        let extra = file.tensors.keys().find(|name| !names.iter().any(|(known, _)| known == *name));
         return Err(RuntimeError::BadParameter {
             name: extra.cloned().unwrap_or_default(),
             reason: "the file has it, but the spec does not".into(),
@@ -170,8 +170,8 @@ impl ModuleMapper for Load<'_> {
     }
 }
 
-/// Names of a network's parameters, in the order of visiting.
-pub(super) fn names(network: &Network) -> Vec<String> {
+/// Names and sizes of a network's parameters, in the order of visiting.
+pub(super) fn names(network: &Network) -> Vec<(String, usize)> {
     let mut names = Names::default();
     network.visit(&mut names);
     names.names
@@ -180,14 +180,14 @@ pub(super) fn names(network: &Network) -> Vec<String> {
 #[derive(Default)]
 struct Names {
     path: Path,
-    names: Vec<String>,
+    names: Vec<(String, usize)>,
 }
 
 impl ModuleVisitor for Names {
     track_path!();
 
-    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        self.names.push(self.path.name());
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.names.push((self.path.name(), param.lazy_shape().num_elements()));
     }
 }
 

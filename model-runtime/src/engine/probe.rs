@@ -71,6 +71,8 @@ async fn rehearse(device: &Device) -> Result<Vec<f32>, RuntimeError> {
         parameters: Default::default(),
         dataset: data.to_bytes().into(),
         evaluate_every: 0,
+        keep_leaves: false,
+        segment: None,
     };
     let parameters = read(&initialize(Network::new(&job.spec, device)?, SEED)).await?.to_bytes();
     let mut trainer =

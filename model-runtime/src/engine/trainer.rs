@@ -6,21 +6,20 @@ use burn::tensor::{Device, Tensor, TensorData, Transaction, activation::log_soft
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Commitment, Network, Value, evaluate, load,
+    Network, Value, evaluate, load,
     optimizer::Optimizer,
     parameters::{device_error, host, read},
 };
 use crate::{
     RuntimeError,
+    commitment::{LEAF_STEPS, Leaf, Trace},
     content::Digest,
     dataset::{Dataset, Targets},
-    message::{Evaluation, TrainJob, TrainResult},
+    message::{Evaluation, LeafFiles, Segment, TrainJob, TrainResult},
     rng::{Random, Stream},
     tensors::TensorFile,
 };
 
-/// Steps between two leaves of the commitment.
-pub const CHECKPOINT_LEAF_STEPS: u32 = 100;
 /// Metadata key of a checkpoint's state.
 const STATE: &str = "delea-checkpoint";
 /// Prefixes of the two groups of tensors in a checkpoint.
@@ -34,9 +33,15 @@ pub struct Trainer {
     identity: Digest,
     data: Dataset,
     device: Device,
+    /// Step after which the work is done.
+    end: u32,
     network: Option<Network>,
     optimizer: Optimizer,
-    commitment: Commitment,
+    trace: Trace,
+    /// Leaves that nobody has been told of yet.
+    untold: usize,
+    /// The files of the newest leaf.
+    files: Option<LeafFiles>,
     step: u32,
     base_evaluation: Evaluation,
     /// The shuffled training examples of the epoch at hand.
@@ -51,7 +56,7 @@ struct CheckpointState {
     /// Digest of everything that the job depends on: a checkpoint of another job is not taken.
     job: Digest,
     step: u32,
-    leaves: Vec<Digest>,
+    trace: Trace,
     base_evaluation: Evaluation,
 }
 
@@ -87,12 +92,15 @@ impl Trainer {
         let network = load(Network::new(&job.spec, &device)?, &parameters)?;
         let mut trainer = Self {
             optimizer: Optimizer::new(&job.config),
+            end: job.segment.as_ref().map_or(job.config.steps, |segment| segment.to),
             job,
             identity,
             data,
             device,
             network: None,
-            commitment: Commitment::default(),
+            trace: Trace::default(),
+            untold: 0,
+            files: None,
             step: 0,
             base_evaluation: Evaluation { step: 0, loss: 0.0, accuracy_ppm: 0, examples: 0 },
             epoch: (u32::MAX, Vec::new()),
@@ -106,12 +114,15 @@ impl Trainer {
                     &checkpoint.optimizer,
                     &trainer.device.clone().without_autodiff(),
                 )?;
-                trainer.commitment = Commitment::from_leaves(checkpoint.state.leaves);
+                trainer.trace = checkpoint.state.trace;
                 trainer.step = checkpoint.state.step;
                 trainer.base_evaluation = checkpoint.state.base_evaluation;
                 trainer.network = Some(network);
             }
             None => {
+                if let Some(segment) = trainer.job.segment.take() {
+                    return trainer.begin_at(network, segment);
+                }
                 trainer.base_evaluation =
                     evaluate(&network, &trainer.job.spec, &trainer.data, 0, &trainer.device)
                         .await?;
@@ -119,6 +130,22 @@ impl Trainer {
             }
         }
         Ok(trainer)
+    }
+
+    /// Begins in the middle of the job.
+    fn begin_at(mut self, network: Network, segment: Segment) -> Result<Self, RuntimeError> {
+        let steps = self.job.config.steps;
+        if segment.from >= segment.to || segment.to > steps {
+            let found = format!("{} to {}", segment.from, segment.to);
+            return Err(RuntimeError::bounds("segment", found, format!("a part of 0 to {steps}")));
+        }
+        if !segment.optimizer.is_empty() {
+            let file = TensorFile::from_bytes("the optimiser's state", &segment.optimizer)?;
+            self.optimizer.load(&network, &file, &self.device.clone().without_autodiff())?;
+        }
+        self.step = segment.from;
+        self.network = Some(network);
+        Ok(self)
     }
 
     /// Steps done.
@@ -133,7 +160,7 @@ impl Trainer {
 
     /// Whether every step is done.
     pub fn is_done(&self) -> bool {
-        self.step >= self.job.config.steps
+        self.step >= self.end
     }
 
     /// Whether the next thing to do is a held-out measurement.
@@ -154,15 +181,34 @@ impl Trainer {
         self.step += 1;
         self.unread.push((self.step, loss.without_autodiff()));
         self.network = Some(self.optimizer.step(network, gradients, self.step));
-        if self.step.is_multiple_of(CHECKPOINT_LEAF_STEPS) || self.is_done() {
+        if self.step.is_multiple_of(LEAF_STEPS) || self.step == self.job.config.steps {
             let (parameters, optimizer) = self.state().await?;
-            self.commitment.push(
-                self.step,
-                Digest::of(&parameters.to_bytes()),
-                Digest::of(&optimizer.to_bytes()),
-            );
+            let (parameters, optimizer) = (parameters.to_bytes(), optimizer.to_bytes());
+            let leaf = Leaf {
+                step: self.step,
+                parameters: Digest::of(&parameters),
+                optimizer: Digest::of(&optimizer),
+            };
+            self.trace.push(leaf);
+            self.files = Some(LeafFiles {
+                leaf,
+                parameters: parameters.into(),
+                optimizer: optimizer.into(),
+            });
         }
         Ok(())
+    }
+
+    /// Checkpoints of the commitment since the last call.
+    pub fn new_leaves(&mut self) -> Vec<Leaf> {
+        let leaves = self.trace.leaves()[self.untold..].to_vec();
+        self.untold += leaves.len();
+        leaves
+    }
+
+    /// The files of the newest checkpoint of the commitment, once.
+    pub fn take_files(&mut self) -> Option<LeafFiles> {
+        self.files.take()
     }
 
     /// Reads the losses of the steps since the last call, which on a GPU also waits for them.
@@ -207,7 +253,7 @@ impl Trainer {
         let state = CheckpointState {
             job: self.identity,
             step: self.step,
-            leaves: self.commitment.leaves().to_vec(),
+            trace: self.trace.clone(),
             base_evaluation: self.base_evaluation,
         };
         let state = serde_json::to_string(&state).map_err(|error| RuntimeError::Protocol {
@@ -236,7 +282,8 @@ impl Trainer {
             steps: self.step,
             digest: Digest::of(&parameters),
             parameters: parameters.into(),
-            checkpoint_root: self.commitment.root(),
+            checkpoint_root: self.trace.root(),
+            trace: self.trace.clone(),
             evaluation,
             base_evaluation: self.base_evaluation,
         })
@@ -314,7 +361,8 @@ fn broken() -> RuntimeError {
 
 fn identity(job: &TrainJob) -> Digest {
     let (parameters, data) = (Digest::of(&job.parameters), Digest::of(&job.dataset));
-    let recipe = (&job.job, &job.spec, &job.config, job.seed, parameters, data);
+    let part = job.segment.as_ref().map(|s| (s.from, Digest::of(&s.optimizer), s.to));
+    let recipe = (&job.spec, &job.config, job.seed, parameters, data, part);
     Digest::of(&serde_json::to_vec(&recipe).unwrap_or_default())
 }
 

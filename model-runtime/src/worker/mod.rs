@@ -29,16 +29,19 @@ pub use port::serve;
 
 use wasm_bindgen::prelude::*;
 
-use crate::message::{Envelope, Event, Request};
+use crate::{
+    message::{Envelope, Event, Request},
+    wire,
+};
 
 /// Takes one request as the page would send it and gives back its last event; the events before it
 /// go to `listener`, if it is a function.
 ///
 /// # Errors
-/// If `request` is not an `Envelope<Request>`.
+/// If `request` is not an `Envelope<Request>` in the form of [`crate::wire::to_js`].
 #[wasm_bindgen]
 pub async fn answer(request: JsValue, listener: JsValue) -> Result<JsValue, JsValue> {
-    let request: Envelope<Request> = port::decode(request)?;
+    let request: Envelope<Request> = wire::from_js(&request).map_err(thrown)?;
     let listener = listener.dyn_into::<js_sys::Function>().ok();
     let mut last = None;
     let id = request.id;
@@ -46,15 +49,19 @@ pub async fn answer(request: JsValue, listener: JsValue) -> Result<JsValue, JsVa
         .handle(request.body, &mut |event| {
             if let (Some(listener), Some(event)) = (&listener, last.replace(event)) {
                 // A listener's own exception is the caller's concern and must not end the job.
-                drop(
-                    port::encode(&Envelope { id, body: event })
-                        .and_then(|value| listener.call1(&JsValue::NULL, &value)),
-                );
+                if let Ok((message, _)) = wire::to_js(&Envelope { id, body: event }) {
+                    drop(listener.call1(&JsValue::NULL, &message));
+                }
             }
         })
         .await;
     let body = last.unwrap_or_else(|| Event::Failed {
         error: crate::RuntimeError::Protocol { reason: "the request was given no answer".into() },
     });
-    port::encode(&Envelope { id, body })
+    let (message, _) = wire::to_js(&Envelope { id, body }).map_err(thrown)?;
+    Ok(message.into())
+}
+
+fn thrown(error: crate::RuntimeError) -> JsValue {
+    js_sys::Error::new(&error.to_string()).into()
 }

@@ -1,25 +1,13 @@
 //! The worker's end of the message channel.
 
-use serde::{Serialize, de::DeserializeOwned};
-use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen::{JsCast, prelude::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::{Session, report};
 use crate::{
-    RuntimeError,
     message::{Envelope, Event, Request},
+    wire,
 };
-
-/// Value to message. Byte strings become `Uint8Array`s.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
-    let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
-    Ok(value.serialize(&serializer)?)
-}
-
-/// Message to value.
-pub(super) fn decode<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
-    Ok(serde_wasm_bindgen::from_value(value)?)
-}
 
 /// The worker's scope, or nothing outside a worker.
 pub(super) fn scope() -> Option<DedicatedWorkerGlobalScope> {
@@ -29,27 +17,13 @@ pub(super) fn scope() -> Option<DedicatedWorkerGlobalScope> {
 /// Posts an event, transferring its buffers.
 pub(super) fn post(id: u32, event: Event) {
     let Some(scope) = scope() else { return };
-    let sent = encode(&Envelope { id, body: event }).and_then(|message| {
-        let buffers = js_sys::Array::new();
-        collect_buffers(&message, &buffers);
-        scope.post_message_with_transfer(&message, &buffers)
+    let sent = wire::to_js(&Envelope { id, body: event }).map_err(|error| error.to_string());
+    let sent = sent.and_then(|(message, buffers)| {
+        let sent = scope.post_message_with_transfer(&message, &buffers);
+        sent.map_err(|error| format!("{error:?}"))
     });
-    if let Err(error) = sent {
-        report::log(&format!("an event could not be sent: {error:?}"));
-    }
-}
-
-/// The buffers of all `Uint8Array`s in a message, however deep.
-fn collect_buffers(value: &JsValue, out: &js_sys::Array) {
-    if let Some(bytes) = value.dyn_ref::<js_sys::Uint8Array>() {
-        out.push(&bytes.buffer());
-    } else if value.is_object() && !value.is_instance_of::<js_sys::Float32Array>() {
-        let object: &js_sys::Object = value.unchecked_ref();
-        for inner in js_sys::Object::values(object) {
-            if inner.is_object() {
-                collect_buffers(&inner, out);
-            }
-        }
+    if let Err(reason) = sent {
+        report::log(&format!("an event could not be sent: {reason}"));
     }
 }
 
@@ -58,14 +32,15 @@ pub fn serve() {
     report::install();
     let Some(scope) = scope() else { return };
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(|message: MessageEvent| {
-        match decode::<Envelope<Request>>(message.data()) {
+        let data = message.data();
+        match wire::from_js::<Envelope<Request>>(&data) {
             Ok(Envelope { id, body }) => wasm_bindgen_futures::spawn_local(async move {
                 Session::shared().handle(body, &mut |event| post(id, event)).await;
             }),
             Err(error) => {
-                let reason =
-                    format!("the page sent a message that the worker does not know: {error:?}");
-                post(0, Event::Failed { error: RuntimeError::Protocol { reason } });
+                // Whoever asked must not wait for ever; a message without a number is answered to all.
+                let id = wire::number(&data).unwrap_or_default();
+                post(id, Event::Failed { error });
             }
         }
     });

@@ -10,12 +10,9 @@ use super::{
 };
 use crate::{
     RuntimeError,
-    content::Digest,
-    dataset::Dataset,
-    engine::{Device, Network, evaluate, infer, initialize, load, read},
+    engine::{Device, Network, answer, infer, open},
     message::{Bytes, DeviceReport, Event, Request},
     spec::ModelSpec,
-    tensors::TensorFile,
 };
 
 /// The worker's state.
@@ -57,15 +54,6 @@ impl Session {
                     emit(Event::Ready { device });
                 }
             }
-            Request::Initialize { spec, seed } => {
-                let device = self.device().await?;
-                let parameters =
-                    read(&initialize(Network::new(&spec, &device)?, seed)).await?.to_bytes();
-                emit(Event::Parameters {
-                    digest: Digest::of(&parameters),
-                    parameters: parameters.into(),
-                });
-            }
             Request::Train(job) => {
                 let device = self.device().await?;
                 if !self.control.begin() {
@@ -77,12 +65,6 @@ impl Session {
             Request::Pause => self.wish(Wish::Pause)?,
             Request::Resume => self.wish(Wish::Run)?,
             Request::Cancel { keep_checkpoint } => self.wish(Wish::Cancel { keep_checkpoint })?,
-            Request::Evaluate { spec, parameters, dataset } => {
-                let device = self.device().await?;
-                let network = open(&spec, &parameters, &device)?;
-                let data = Dataset::from_bytes(&dataset)?;
-                emit(Event::Evaluated(evaluate(&network, &spec, &data, 0, &device).await?));
-            }
             Request::Infer { spec, parameters, inputs } => {
                 let device = self.device().await?;
                 let network = self.serve(&spec, &parameters, &device)?;
@@ -94,6 +76,9 @@ impl Session {
                     store.delete(&job).await;
                 }
                 emit(Event::Checkpoints { kept: kept().await? });
+            }
+            Request::Initialize { .. } | Request::Evaluate { .. } | Request::Average { .. } => {
+                emit(answer(request, &self.device().await?).await?);
             }
             Request::Import(_) => return Err(protocol("files are read by the import worker")),
         }
@@ -135,11 +120,6 @@ impl Session {
 
 fn protocol(reason: &str) -> RuntimeError {
     RuntimeError::Protocol { reason: reason.into() }
-}
-
-fn open(spec: &ModelSpec, parameters: &[u8], device: &Device) -> Result<Network, RuntimeError> {
-    spec.check_memory(1)?;
-    load(Network::new(spec, device)?, &TensorFile::from_bytes("parameters", parameters)?)
 }
 
 async fn kept() -> Result<Vec<crate::message::CheckpointInfo>, RuntimeError> {

@@ -49,7 +49,7 @@ async fn train(
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Event, RuntimeError> {
-    let (key, steps) = (job.job.clone(), job.config.steps);
+    let (key, steps, keep_leaves) = (job.job.clone(), job.config.steps, job.keep_leaves);
     let store = Store::open().await;
     let checkpoint = match &store {
         Some(store) => store.read(&key).await,
@@ -105,6 +105,9 @@ async fn train(
         let slice = now();
         while !trainer.is_done() && now() - slice < SLICE_MS {
             trainer.advance().await?;
+            if let (true, Some(files)) = (keep_leaves, trainer.take_files()) {
+                emit(Event::Leaf(Box::new(files)));
+            }
             if trainer.step().is_multiple_of(UNREAD_STEPS) {
                 pending.losses.extend(trainer.losses().await?);
             }
@@ -116,6 +119,7 @@ async fn train(
         report::check()?;
         if clock.is_progress_due() || trainer.is_done() {
             pending.losses.extend(trainer.losses().await?);
+            pending.leaves = trainer.new_leaves();
             report::check()?;
             let steps_per_second = clock.speed(trainer.step());
             emit(Event::Progress(Progress {

@@ -126,6 +126,7 @@ async fn make(
         spec,
         dataset: data.reference,
         training: config,
+        runtime: settings.workers.runtime,
     };
     let manifest = blobs::put(&settings, &manifest.to_bytes(), "the description")
         .await

@@ -1,9 +1,9 @@
 //! A finished training on its way to its reward: hand in, reveal, wait for doubts, settle. Every
 //! step is read from the chain, so it goes on wherever it stopped.
 
-use alloy_primitives::{Address, U256};
-use delea_contracts_abi::JobState;
-use delea_model_runtime::message::Request;
+use alloy_primitives::{Address, B256, U256};
+use delea_contracts_abi::{JobState, seed_of_claim, training_seed};
+use delea_model_runtime::{commitment, content::Digest, message::Request};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -122,7 +122,8 @@ pub(super) async fn run(
                 progress.stage.set(Some(1));
                 let deed =
                     Deed { doing: "Showing the result", done: "Your result can be checked." };
-                let call = jobs::reveal_call(id, outcome);
+                let trace = publish_trace(app, &training, job.commit_block).await?;
+                let call = jobs::reveal_call(id, outcome, trace);
                 step(app, deed, Call::new(contract, call), id).await?;
             }
             JobState::Revealed => {
@@ -288,7 +289,7 @@ pub(super) async fn announce(
     let id = jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))?;
     let (hash, _) = rpc.block(&format!("{:#x}", receipt.block)).await.map_err(say)?;
     let hash = hash.parse().map_err(|_| say("the chain's block has no readable hash"))?;
-    Ok((id, jobs::seed_of_claim(id, account.address, hash)))
+    Ok((id, training_seed(seed_of_claim(id, account.address, hash))))
 }
 
 /// Puts the trained parameters where others can fetch them.
@@ -298,6 +299,30 @@ async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
     })?;
     blobs::put(&app.config(), &parameters, "the parameter file").await.map_err(say)?;
     Ok(())
+}
+
+/// Puts the list of checkpoints where others can fetch it, and the checkpoints at which the drawn parts
+/// begin. What this browser no longer has is left out: a checker can come to it by replaying.
+async fn publish_trace(
+    app: App,
+    finished: &Finished,
+    commit_block: u64,
+) -> Result<Option<Digest>, Option<String>> {
+    let Some(trace) = &finished.trace else { return Ok(None) };
+    let config = app.config();
+    let (hash, _) = app.rpc().block(&format!("{commit_block:#x}")).await.map_err(say)?;
+    let hash: B256 = hash.parse().map_err(|_| say("the chain's block has no readable hash"))?;
+    for segment in commitment::drawn(hash.0, finished.job.steps, commitment::CHECKED_SEGMENTS) {
+        let start = commitment::start_of(segment);
+        let Some(leaf) = trace.leaves().iter().find(|leaf| leaf.step == start) else { continue };
+        for digest in [leaf.parameters, leaf.optimizer] {
+            if let Some(bytes) = blobs::cached(digest).await {
+                blobs::put(&config, &bytes, "a checkpoint").await.map_err(say)?;
+            }
+        }
+    }
+    let bytes = trace.to_bytes();
+    blobs::put(&config, &bytes, "the list of checkpoints").await.map(Some).map_err(say)
 }
 
 /// Coins to send along for the bond; a bond in tokens is paid in at once. What earlier bonds left
@@ -359,7 +384,13 @@ fn refused(error: RpcError) -> Option<String> {
 fn finish(app: App, finished: &Finished) {
     keep::drop_finished(&finished.job.key);
     let job = finished.job.key.clone();
+    let trace = finished.trace.clone().unwrap_or_default();
+    let result = finished.parameters;
     spawn_local(async move {
+        for leaf in trace.leaves().iter().filter(|leaf| leaf.parameters != result) {
+            blobs::forget(leaf.parameters).await;
+            blobs::forget(leaf.optimizer).await;
+        }
         let _ = app.pool.ask_cpu(Request::DropCheckpoint { job }).await;
     });
 }

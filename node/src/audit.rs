@@ -1,0 +1,387 @@
+//! An auditor that works by itself: it looks at every result that is shown, does a share of them again,
+//! doubts what does not hold, and votes in the juries it is drawn into.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use alloy::{
+    primitives::{Address, B256, U256, keccak256},
+    signers::{Signer, local::PrivateKeySigner},
+};
+use alloy_sol_types::SolValue;
+use delea_contracts_abi::{JobState, Jobs, Jury, bindings::jobs::IJobs};
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use crate::{
+    error::NodeError,
+    inputs::Desk,
+    store::write_whole,
+    verify::{Extent, Verdict, finding_withheld, verify},
+};
+
+/// Stages of a case, in the contract's order.
+const DRAWING: u8 = 1;
+const VOTING: u8 = 2;
+const CLOSED: u8 = 3;
+
+/// Cases that an auditor can sit on at once with the stake it starts with.
+const STAKES: u64 = 4;
+
+/// What an auditor does.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// Share of results that are checked, from 0 to 1. Which, an outsider cannot foresee.
+    pub(crate) sample: f64,
+    /// Votes with the claim without looking: for tests of how such a juror fares.
+    pub(crate) lazy: bool,
+    /// End when nothing is left to do.
+    pub(crate) once: bool,
+}
+
+/// An auditor.
+pub(crate) struct Auditor {
+    desk: Desk,
+    policy: Policy,
+    stop: Arc<AtomicBool>,
+    /// Known only to this account, and the same after a restart.
+    secret: B256,
+    /// Jobs below this number are over.
+    first: u64,
+    looked_at: BTreeSet<u64>,
+    memory: Memory,
+}
+
+/// What must survive a kill so that no bond is lost. Even without it, findings can be computed again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    /// Findings by case and whether the second jury had it.
+    findings: BTreeMap<String, B256>,
+}
+
+/// What one look around did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Round {
+    acted: bool,
+    waiting: bool,
+}
+
+impl Auditor {
+    /// An auditor that ends soon after `stop` is set.
+    ///
+    /// # Errors
+    /// [`NodeError::Config`] if the account cannot sign.
+    pub(crate) async fn new(
+        desk: Desk,
+        signer: &PrivateKeySigner,
+        policy: Policy,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, NodeError> {
+        // ECDSA as in RFC 6979 gives the same signature for the same key and message.
+        let signature = signer.sign_message(b"Delea auditor: the salt of my votes").await;
+        let signature = signature.map_err(|error| NodeError::Config(error.to_string()))?;
+        let memory = std::fs::read(Self::file(&desk)).ok();
+        let memory = memory.and_then(|text| serde_json::from_slice(&text).ok());
+        Ok(Self {
+            secret: keccak256(signature.as_bytes()),
+            memory: memory.unwrap_or_default(),
+            desk,
+            policy,
+            stop,
+            first: 1,
+            looked_at: BTreeSet::new(),
+        })
+    }
+
+    fn file(desk: &Desk) -> std::path::PathBuf {
+        desk.config.data.join(format!("audit-{}.json", desk.config.chain_id))
+    }
+
+    /// Puts a stake down, if there is none yet.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] without the coins for it.
+    pub(crate) async fn register(&self) -> Result<(), NodeError> {
+        let chain = &self.desk.chain;
+        let (jury, account) = (chain.contracts.jury, chain.me()?);
+        let unit = chain.read(jury, Jury::JUROR_STAKECall {}).await?;
+        let auditor = chain.read(jury, Jury::auditorCall { account }).await?;
+        if U256::from(auditor.stake) >= unit {
+            return Ok(());
+        }
+        let stake = unit * U256::from(STAKES);
+        let call = Jury::registerCall { stake: stake.saturating_to() };
+        chain.send(jury, call, stake).await?;
+        info!(%account, %stake, "registered as an auditor");
+        Ok(())
+    }
+
+    /// Works until it is stopped, or once where the policy says so.
+    ///
+    /// # Errors
+    /// [`NodeError`] only for what will not pass by itself.
+    pub(crate) async fn run(&mut self) -> Result<(), NodeError> {
+        self.register().await?;
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match self.look().await {
+                Ok(Round { acted: false, waiting: false }) if self.policy.once => return Ok(()),
+                Ok(_) => {}
+                Err(error @ (NodeError::Config(_) | NodeError::File { .. })) => return Err(error),
+                // The network or the chain's node may come back.
+                Err(error) => warn!(%error, "will try again"),
+            }
+            tokio::time::sleep(Duration::from_millis(self.desk.config.poll)).await;
+        }
+    }
+
+    /// Looks at every job that is not over.
+    async fn look(&mut self) -> Result<Round, NodeError> {
+        let jobs = self.desk.chain.contracts.jobs;
+        let count = self.desk.chain.read(jobs, Jobs::jobCountCall {}).await?;
+        let (mut round, mut all_over) = (Round::default(), true);
+        let mut at = self.first;
+        while at <= count {
+            let call = Jobs::jobsCall { offset: U256::from(at - 1), limit: U256::from(100) };
+            let page = self.desk.chain.read(jobs, call).await?;
+            if page.is_empty() {
+                return Err(NodeError::Untrusted("it counts jobs that it does not show".into()));
+            }
+            for job in page {
+                let state = JobState::from(job.state);
+                let over =
+                    matches!(state, JobState::Settled | JobState::Rejected | JobState::Expired);
+                if over && all_over {
+                    self.first = at + 1;
+                }
+                all_over &= over;
+                if state == JobState::Revealed {
+                    match self.attend(at, &job).await {
+                        Ok(did) => {
+                            round.acted |= did.acted;
+                            round.waiting |= did.waiting;
+                        }
+                        // One job must not keep an auditor from the others.
+                        Err(error) => {
+                            round.waiting = true;
+                            warn!(job = at, %error, "will look again");
+                        }
+                    }
+                }
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(round);
+                }
+                at += 1;
+            }
+        }
+        Ok(round)
+    }
+
+    async fn attend(&mut self, id: u64, job: &IJobs::Job) -> Result<Round, NodeError> {
+        if job.caseId != 0 {
+            return self.case(id, job).await;
+        }
+        let acted = !self.looked_at.contains(&id)
+            && job.worker != self.desk.chain.me()?
+            && self.check(id, job).await?;
+        Ok(Round { acted, waiting: false })
+    }
+
+    /// Does a shown result again, and doubts it if it does not hold. Whether it did.
+    async fn check(&mut self, id: u64, job: &IJobs::Job) -> Result<bool, NodeError> {
+        let chain = self.desk.chain.clone();
+        let rules = chain.rules(job.model).await?;
+        let until = job.revealedAt.to::<u64>() + u64::from(rules.challengeWindow);
+        let (_, now) = chain.now().await?;
+        if now > until || !self.is_sampled(id) {
+            self.looked_at.insert(id);
+            return Ok(false);
+        }
+        let claimed = chain.claimed(id, job).await?;
+        let why = match verify(&self.desk, id, job, &claimed, Extent::Drawn).await {
+            Ok(Verdict { holds: true, words, .. }) => {
+                info!(job = id, verdict = "holds", "{words}");
+                self.looked_at.insert(id);
+                return Ok(true);
+            }
+            Ok(Verdict { words, .. }) => words,
+            Err(error @ NodeError::Missing { .. }) => {
+                // A slow store is given half of the window.
+                if now < until - u64::from(rules.challengeWindow) / 2 {
+                    return Err(error);
+                }
+                format!("What was promised is withheld: {error}.")
+            }
+            Err(error) => return Err(error),
+        };
+        let bond = chain.bond(job.model, &rules).await?;
+        match chain.send(chain.contracts.jobs, Jobs::challengeCall { id }, bond).await {
+            Ok(_) => info!(job = id, verdict = "doubted", "{words}", words = why),
+            // Somebody else was first, or too late: either way there is nothing left to do here.
+            Err(error) if matches!(error.name(), Some("AlreadyChallenged" | "WindowClosed")) => {
+                info!(job = id, %error, "not doubted");
+            }
+            Err(error) => return Err(error),
+        }
+        self.looked_at.insert(id);
+        Ok(true)
+    }
+
+    fn is_sampled(&self, id: u64) -> bool {
+        let hash = keccak256((self.secret, id).abi_encode_params());
+        let number = u64::from_be_bytes(hash[..8].try_into().unwrap_or_default());
+        (number as f64) < self.policy.sample * u64::MAX as f64
+    }
+
+    /// Moves a case on, and votes in it if this account is on its jury.
+    async fn case(&mut self, id: u64, job: &IJobs::Job) -> Result<Round, NodeError> {
+        let chain = self.desk.chain.clone();
+        let (jury, case) = (chain.contracts.jury, job.caseId);
+        let state = chain.read(jury, Jury::caseOfCall { caseId: case }).await?;
+        let me = chain.me()?;
+        let waiting = Round { acted: false, waiting: true };
+        let acted = Round { acted: true, waiting: true };
+        match state.stage {
+            DRAWING => {
+                let (block, _) = chain.now().await?;
+                if block <= state.target {
+                    return Ok(waiting);
+                }
+                self.try_send(jury, Jury::drawCall { caseId: case }).await?;
+                Ok(acted)
+            }
+            VOTING => {
+                let votes = chain.read(jury, Jury::juryCall { caseId: case }).await?;
+                let seat = votes.jurors.iter().position(|juror| *juror == me);
+                let (_, now) = chain.now().await?;
+                let all_in = state.committed == state.size;
+                if let Some(seat) = seat
+                    && votes.findings[seat].is_zero()
+                {
+                    if now <= state.commitUntil && !all_in {
+                        self.vote(id, job, case, state.redrawn).await?;
+                        return Ok(acted);
+                    }
+                    if now <= state.revealUntil {
+                        self.reveal(id, job, case, state.redrawn).await?;
+                        return Ok(acted);
+                    }
+                }
+                if now > state.revealUntil || (all_in && state.revealed == state.size) {
+                    self.try_send(jury, Jury::closeCall { caseId: case }).await?;
+                    return Ok(acted);
+                }
+                Ok(waiting)
+            }
+            // The one who doubted, or judged, settles: the bonds are divided then.
+            CLOSED => {
+                let result = chain.claimed(id, job).await?.result;
+                let jobs = chain.contracts.jobs;
+                self.try_send(jobs, Jobs::settleCall { id, result }).await?;
+                Ok(acted)
+            }
+            _ => Ok(waiting),
+        }
+    }
+
+    /// Sends what anybody may send, and somebody else may have sent first.
+    async fn try_send<C: alloy_sol_types::SolCall>(
+        &self,
+        to: Address,
+        call: C,
+    ) -> Result<(), NodeError> {
+        match self.desk.chain.send(to, call, U256::ZERO).await {
+            Ok(_) | Err(NodeError::Refused(_) | NodeError::Reverted(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What this juror finds; computed once a jury.
+    async fn finding(
+        &mut self,
+        id: u64,
+        job: &IJobs::Job,
+        case: u64,
+        redrawn: bool,
+    ) -> Result<B256, NodeError> {
+        let key = format!("{case}{}", if redrawn { "-again" } else { "" });
+        if let Some(finding) = self.memory.findings.get(&key) {
+            return Ok(*finding);
+        }
+        let finding = if self.policy.lazy {
+            job.resultHash
+        } else {
+            let claimed = self.desk.chain.claimed(id, job).await?;
+            match verify(&self.desk, id, job, &claimed, Extent::Whole).await {
+                Ok(Verdict { finding: Some(finding), words, .. }) => {
+                    info!(job = id, case, %finding, "{words}");
+                    finding
+                }
+                Ok(_) => return Err(NodeError::Cannot("the check was not whole".into())),
+                Err(NodeError::Missing { what, .. }) => {
+                    warn!(job = id, case, what, "withheld");
+                    finding_withheld()
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.memory.findings.insert(key, finding);
+        let text = serde_json::to_vec(&self.memory).unwrap_or_default();
+        write_whole(&Self::file(&self.desk), &text)?;
+        Ok(finding)
+    }
+
+    fn salt(&self, case: u64, redrawn: bool) -> B256 {
+        keccak256((self.secret, case, redrawn).abi_encode_params())
+    }
+
+    async fn vote(
+        &mut self,
+        id: u64,
+        job: &IJobs::Job,
+        case: u64,
+        redrawn: bool,
+    ) -> Result<(), NodeError> {
+        let chain = self.desk.chain.clone();
+        let finding = self.finding(id, job, case, redrawn).await?;
+        let salt = self.salt(case, redrawn);
+        let commitment = keccak256((case, chain.me()?, finding, salt).abi_encode_params());
+        let call = Jury::commitVoteCall { caseId: case, commitment };
+        match chain.send(chain.contracts.jury, call, U256::ZERO).await {
+            Ok(_) => info!(job = id, case, "voted"),
+            Err(error) if error.name() == Some("VotedBefore") => {}
+            Err(error) => {
+                error!(job = id, case, %error, "the vote was refused");
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn reveal(
+        &mut self,
+        id: u64,
+        job: &IJobs::Job,
+        case: u64,
+        redrawn: bool,
+    ) -> Result<(), NodeError> {
+        let chain = self.desk.chain.clone();
+        let finding = self.finding(id, job, case, redrawn).await?;
+        let call = Jury::revealVoteCall { caseId: case, finding, salt: self.salt(case, redrawn) };
+        match chain.send(chain.contracts.jury, call, U256::ZERO).await {
+            Ok(_) => info!(job = id, case, "vote revealed"),
+            // Others still have time to commit.
+            Err(error) if error.name() == Some("OutOfTime") => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! The chain, typed: reads, transactions whose refusals are sentences, and the job protocol's records.
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    network::{EthereumWallet, TransactionBuilder},
+    primitives::{Address, B256, U256, keccak256},
+    providers::{DynProvider, PendingTransactionError, Provider, ProviderBuilder},
+    rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest},
+    signers::local::PrivateKeySigner,
+    transports::TransportError,
+};
+use alloy_sol_types::{SolCall, SolEvent, SolValue};
+use delea_contracts_abi::{
+    ContractError, Jobs, Model, Vault,
+    bindings::{jobs::IJobs, model::IModel},
+    seed_of_claim,
+};
+use delea_model_runtime::content::Digest;
+
+use crate::{
+    config::{Config, Contracts},
+    error::NodeError,
+};
+
+/// A training's proof by replay, in the contract's order.
+pub(crate) const REPLAY: u8 = 0;
+
+/// The chain, and the account that signs on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    provider: DynProvider,
+    /// The contracts.
+    pub(crate) contracts: Contracts,
+    from_block: u64,
+    me: Option<Address>,
+}
+
+/// What a worker committed to, and what came with it when it was revealed.
+#[derive(Debug, Clone)]
+pub(crate) struct Claimed {
+    /// The result; its hash was compared with the contract's.
+    pub(crate) result: IJobs::Result,
+    /// Hash of the commitment's block, which draws what is checked; zero before the revelation.
+    pub(crate) draw: B256,
+    /// Digest of the list of checkpoints.
+    pub(crate) trace: Option<Digest>,
+}
+
+impl Chain {
+    /// Connects, and makes sure that it is the right chain.
+    ///
+    /// # Errors
+    /// [`NodeError::Config`] for another chain, [`NodeError::Chain`] if it does not answer.
+    pub(crate) async fn connect(
+        config: &Config,
+        signer: Option<PrivateKeySigner>,
+    ) -> Result<Self, NodeError> {
+        let url = config.rpc_url.parse().map_err(|_| {
+            NodeError::Config(format!("{} is no URL of a chain's node", config.rpc_url))
+        })?;
+        let me = signer.as_ref().map(PrivateKeySigner::address);
+        let provider = match signer {
+            Some(signer) => ProviderBuilder::new()
+                .wallet(EthereumWallet::from(signer))
+                .connect_http(url)
+                .erased(),
+            None => ProviderBuilder::new().connect_http(url).erased(),
+        };
+        provider
+            .client()
+            .set_poll_interval(std::time::Duration::from_millis(config.poll.min(1000)));
+        let found = provider.get_chain_id().await.map_err(asking("its number"))?;
+        if found != config.chain_id {
+            return Err(NodeError::Config(format!(
+                "{} is chain {found}, but the page's contracts are on chain {}",
+                config.rpc_url, config.chain_id
+            )));
+        }
+        Ok(Self { provider, contracts: config.contracts, from_block: config.from_block, me })
+    }
+
+    /// The account.
+    ///
+    /// # Errors
+    /// [`NodeError::Config`] without one.
+    pub(crate) fn me(&self) -> Result<Address, NodeError> {
+        self.me.ok_or_else(|| NodeError::Config("this needs an account".into()))
+    }
+
+    /// Reads from a contract.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`], [`NodeError::Chain`], [`NodeError::Untrusted`].
+    pub(crate) async fn read<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, NodeError> {
+        let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
+        let data = self.provider.call(request).await.map_err(|e| refusal("a contract", e))?;
+        C::abi_decode_returns(&data).map_err(|error| {
+            NodeError::Untrusted(format!("its answer to {} does not decode: {error}", C::SIGNATURE))
+        })
+    }
+
+    /// Sends a transaction and waits until it is mined. It is simulated first, by the estimate of its
+    /// gas, so that a refusal is a sentence and costs nothing.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`], [`NodeError::Reverted`], [`NodeError::Chain`].
+    pub(crate) async fn send<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<TransactionReceipt, NodeError> {
+        let mut request = TransactionRequest::default()
+            .with_from(self.me()?)
+            .with_to(to)
+            .with_input(call.abi_encode())
+            .with_value(value);
+        let gas = self.provider.estimate_gas(request.clone()).await;
+        // Other transactions of the same block can make it dearer.
+        request.set_gas_limit(gas.map_err(|e| refusal("a transaction", e))? * 5 / 4);
+        let pending = self.provider.send_transaction(request).await;
+        let pending = pending.map_err(|e| refusal("a transaction", e))?;
+        let receipt = pending.get_receipt().await.map_err(|error| match error {
+            PendingTransactionError::TransportError(error) => asking("a receipt")(error),
+            other => NodeError::Untrusted(other.to_string()),
+        })?;
+        match receipt.status() {
+            true => Ok(receipt),
+            false => Err(NodeError::Reverted(receipt.transaction_hash)),
+        }
+    }
+
+    /// Number and hash of a block; none if the chain does not have it.
+    ///
+    /// # Errors
+    /// [`NodeError::Chain`].
+    pub(crate) async fn block_hash(&self, number: u64) -> Result<Option<B256>, NodeError> {
+        let block = self.provider.get_block_by_number(BlockNumberOrTag::Number(number)).await;
+        Ok(block.map_err(asking("a block"))?.map(|block| block.header.hash))
+    }
+
+    /// Number of the newest block, and its timestamp.
+    ///
+    /// # Errors
+    /// [`NodeError::Chain`].
+    pub(crate) async fn now(&self) -> Result<(u64, u64), NodeError> {
+        let block = self.provider.get_block_by_number(BlockNumberOrTag::Latest).await;
+        let block = block.map_err(asking("its newest block"))?;
+        let header =
+            block.ok_or_else(|| NodeError::Untrusted("it has no newest block".into()))?.header;
+        Ok((header.number, header.timestamp))
+    }
+
+    /// Logs of one contract with a first topic, and those of one job where a job is given.
+    ///
+    /// # Errors
+    /// [`NodeError::Chain`].
+    pub(crate) async fn logs(
+        &self,
+        contract: Address,
+        topic: B256,
+        job: Option<u64>,
+    ) -> Result<Vec<Log>, NodeError> {
+        let mut filter =
+            Filter::new().address(contract).event_signature(topic).from_block(self.from_block);
+        if let Some(job) = job {
+            filter = filter.topic1(B256::from(U256::from(job)));
+        }
+        self.provider.get_logs(&filter).await.map_err(asking("logs"))
+    }
+
+    /// A job.
+    ///
+    /// # Errors
+    /// [`NodeError::Cannot`] for one that does not exist.
+    pub(crate) async fn job(&self, id: u64) -> Result<IJobs::Job, NodeError> {
+        let job = self.read(self.contracts.jobs, Jobs::jobOfCall { id }).await?;
+        match job.state {
+            0 => Err(NodeError::Cannot(format!("there is no job {id}"))),
+            _ => Ok(job),
+        }
+    }
+
+    /// What a job's worker committed to. A node of the chain that leaves a log out, or changes it, is
+    /// found out by the hash in the contract's state.
+    ///
+    /// # Errors
+    /// [`NodeError::Untrusted`] for a hidden or changed log; [`NodeError::Cannot`] before there is one.
+    pub(crate) async fn claimed(&self, id: u64, job: &IJobs::Job) -> Result<Claimed, NodeError> {
+        if job.resultHash.is_zero() {
+            return Err(NodeError::Cannot(format!("job {id} has no result yet")));
+        }
+        let jobs = self.contracts.jobs;
+        let committed = self.logs(jobs, Jobs::JobCommitted::SIGNATURE_HASH, Some(id)).await?;
+        let result = committed
+            .iter()
+            .filter_map(|log| Jobs::JobCommitted::decode_log(&log.inner).ok())
+            .map(|event| event.data.result)
+            .find(|result| result_hash(result) == job.resultHash)
+            .ok_or_else(|| {
+                NodeError::Untrusted(format!("it leaves out or changes the log of job {id}"))
+            })?;
+        let revealed = self.logs(jobs, Jobs::JobRevealed::SIGNATURE_HASH, Some(id)).await?;
+        let revealed =
+            revealed.iter().rev().find_map(|log| Jobs::JobRevealed::decode_log(&log.inner).ok());
+        let (draw, trace) = revealed.map_or((B256::ZERO, None), |event| {
+            (event.data.draw, Digest::from_cid_bytes(&event.data.cid))
+        });
+        Ok(Claimed { result, draw, trace })
+    }
+
+    /// A job's seed, drawn or computed from the hash of its claim's block.
+    ///
+    /// # Errors
+    /// [`NodeError::Cannot`] where the chain has neither.
+    pub(crate) async fn seed(&self, id: u64, job: &IJobs::Job) -> Result<B256, NodeError> {
+        let drawn = self.read(self.contracts.jobs, Jobs::seedOfCall { job: id }).await?;
+        if !drawn.is_zero() {
+            return Ok(drawn);
+        }
+        let block = job.claimBlock.to::<u64>();
+        let hash = self.block_hash(block).await?.ok_or_else(|| {
+            NodeError::Cannot(format!("the block of job {id}'s claim is not on the chain"))
+        })?;
+        Ok(seed_of_claim(id, job.worker, hash))
+    }
+
+    /// The rules of a model.
+    ///
+    /// # Errors
+    /// As [`Chain::read`].
+    pub(crate) async fn rules(&self, model: Address) -> Result<IModel::Rules, NodeError> {
+        self.read(model, Model::rulesCall {}).await
+    }
+
+    /// Coins to send along for a bond, after what is free already. A bond in tokens must be there.
+    ///
+    /// # Errors
+    /// [`NodeError::Cannot`] where tokens are missing.
+    pub(crate) async fn bond(
+        &self,
+        model: Address,
+        rules: &IModel::Rules,
+    ) -> Result<U256, NodeError> {
+        let account = self.me()?;
+        let asset = if rules.bondInTokens { model } else { Address::ZERO };
+        let free = self.read(self.contracts.vault, Vault::freeCall { asset, account }).await?;
+        let missing = U256::from(rules.bond).saturating_sub(free);
+        if rules.bondInTokens && !missing.is_zero() {
+            return Err(NodeError::Cannot(format!(
+                "the bond is in the model's own tokens; pay {missing} base units more into the vault"
+            )));
+        }
+        Ok(missing)
+    }
+}
+
+/// What the contract holds of a result, and what a juror finds: `keccak256(abi.encode(result))`.
+pub(crate) fn result_hash(result: &IJobs::Result) -> B256 {
+    keccak256(result.abi_encode())
+}
+
+fn asking(what: &'static str) -> impl Fn(TransportError) -> NodeError {
+    move |source| NodeError::Chain { what, source: Box::new(source) }
+}
+
+/// A contract's own words, where the error carries them.
+fn refusal(what: &'static str, error: TransportError) -> NodeError {
+    match error.as_error_resp().and_then(|payload| payload.as_revert_data()) {
+        Some(data) => NodeError::Refused(ContractError::decode(&data)),
+        None => asking(what)(error),
+    }
+}

@@ -1,0 +1,117 @@
+//! All that a training depends on, fetched by hash: the runtime, the model's manifest, its data, the
+//! parameters it starts from.
+
+use alloy::primitives::Address;
+use delea_contracts_abi::{Model, bindings::jobs::IJobs, training_seed};
+use delea_model_runtime::{content::Digest, manifest::Manifest, message::TrainJob};
+
+use crate::{chain::Chain, config::Config, error::NodeError, exact::Runtime, store::Blobs};
+
+/// Chain, stores and runtime: what every command works with.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// The chain.
+    pub(crate) chain: Chain,
+    /// The stores.
+    pub(crate) blobs: Blobs,
+    /// The runtime.
+    pub(crate) runtime: Runtime,
+}
+
+impl Desk {
+    /// Loads the runtime and brings all together.
+    ///
+    /// # Errors
+    /// [`NodeError`] of whatever is missing.
+    pub(crate) async fn open(config: Config, chain: Chain) -> Result<Self, NodeError> {
+        let blobs = Blobs::open(&config)?;
+        let wasm = match config.runtime.contains("://") {
+            true => {
+                let bad = |error: reqwest::Error| {
+                    NodeError::Config(format!("{}: {error}", config.runtime))
+                };
+                let response = reqwest::get(&config.runtime).await;
+                let response = response.and_then(reqwest::Response::error_for_status);
+                response.map_err(bad)?.bytes().await.map_err(bad)?.to_vec()
+            }
+            false => read_file(&config.runtime)?,
+        };
+        let runtime = compile(wasm).await?;
+        Ok(Self { config, chain, blobs, runtime })
+    }
+
+    /// A model's manifest.
+    ///
+    /// # Errors
+    /// [`NodeError`] of the chain, the stores, or the file itself.
+    pub(crate) async fn manifest(&self, model: Address) -> Result<Manifest, NodeError> {
+        let digest = self.chain.read(model, Model::manifestCall {}).await?;
+        let bytes = self.blobs.get(Digest(digest.0), "the model's description").await?;
+        Ok(Manifest::from_bytes(&bytes)?)
+    }
+
+    /// The runtime that a manifest asks for: this node's own, or another version by its hash.
+    ///
+    /// # Errors
+    /// [`NodeError::Missing`] if nobody has it.
+    pub(crate) async fn runtime_of(&self, manifest: &Manifest) -> Result<Runtime, NodeError> {
+        match manifest.runtime {
+            Some(digest) if digest != self.runtime.digest => {
+                compile(self.blobs.get(digest, "the runtime that the model was made for").await?)
+                    .await
+            }
+            _ => Ok(self.runtime.clone()),
+        }
+    }
+
+    /// A training job as the chain fixes it.
+    ///
+    /// # Errors
+    /// [`NodeError`] of whatever cannot be had.
+    pub(crate) async fn training(
+        &self,
+        id: u64,
+        job: &IJobs::Job,
+        manifest: &Manifest,
+    ) -> Result<TrainJob, NodeError> {
+        let seed = training_seed(self.chain.seed(id, job).await?);
+        let base = self.chain.read(job.model, Model::versionCall { id: job.base }).await?;
+        let parameters = Digest(base.parametersHash.0);
+        let parameters = self.blobs.get(parameters, "the parameters it starts from").await?;
+        let dataset = self.blobs.get(manifest.dataset.digest, "the data set").await?;
+        let mut config = manifest.training.clone();
+        config.steps = job.units;
+        Ok(TrainJob {
+            job: format!("{id}"),
+            spec: manifest.spec.clone(),
+            config,
+            seed,
+            parameters: parameters.into(),
+            dataset: dataset.into(),
+            evaluate_every: 0,
+            keep_leaves: true,
+            segment: None,
+        })
+    }
+}
+
+fn read_file(path: &str) -> Result<Vec<u8>, NodeError> {
+    let path = std::path::Path::new(path);
+    std::fs::read(path).map_err(|e| NodeError::file(path, e))
+}
+
+async fn compile(wasm: Vec<u8>) -> Result<Runtime, NodeError> {
+    blocking(move || Runtime::new(&wasm)).await
+}
+
+/// Runs what computes on a thread of its own.
+///
+/// # Errors
+/// Those of `work`.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| NodeError::Engine(e.to_string()))?
+}

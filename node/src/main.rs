@@ -1,0 +1,235 @@
+//! A headless worker and auditor for Delea: the same runtime as in the page, under wasmtime; the chain
+//! through alloy.
+
+mod audit;
+mod call_limits;
+mod chain;
+mod config;
+mod error;
+mod exact;
+mod inputs;
+mod score;
+mod serve;
+mod store;
+mod train;
+mod verify;
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use alloy::primitives::Address;
+use clap::{Parser, Subcommand};
+use delea_contracts_abi::JobState;
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    audit::{Auditor, Policy},
+    chain::Chain,
+    config::Flags,
+    error::NodeError,
+    exact::Runtime,
+    inputs::{Desk, blocking},
+    store::Blobs,
+    train::Worker,
+    verify::Extent,
+};
+
+/// Trains, audits and serves models of a Delea page without a browser.
+#[derive(Debug, Parser)]
+#[command(name = "delea-node", version)]
+struct Cli {
+    /// A file with any of the flags below, as TOML.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Logs as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model for its tokens; goes on with what was left unfinished first.
+    Train {
+        /// The model's address.
+        model: Address,
+        /// Steps of each training; the model's own number unless given.
+        #[arg(long)]
+        steps: Option<u32>,
+        /// Trainings to do; 0 for no end.
+        #[arg(long, default_value_t = 1)]
+        jobs: u32,
+    },
+    /// Watch results, do them again, doubt what does not hold, vote in juries.
+    Audit {
+        /// Share of results that are checked, from 0 to 1.
+        #[arg(long, default_value_t = 1.0)]
+        sample: f64,
+        /// Vote with every claim, unseen: for tests of how such a juror fares.
+        #[arg(long, hide = true)]
+        lazy: bool,
+        /// End when nothing is left to do.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Serve this node's blobs to others.
+    Serve {
+        /// Address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8090")]
+        listen: SocketAddr,
+    },
+    /// Do a job again and say whether it holds. Ends with 0 if it does, with 1 if not.
+    Verify {
+        /// The job's number.
+        job: u64,
+        /// Only the parts that the chain drew.
+        #[arg(long)]
+        drawn: bool,
+    },
+    /// Recompute the scores of an epoch from the model's job log.
+    Score {
+        /// The model's address.
+        model: Address,
+        /// The epoch; the present one unless given.
+        #[arg(long)]
+        epoch: Option<u64>,
+    },
+    /// Speak the exact runtime's frames over standard input and output.
+    Exact,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter =
+        EnvFilter::try_from_env("DELEA_LOG").unwrap_or_else(|_| EnvFilter::new("delea_node=info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if cli.json {
+        logs.json().init()
+    } else {
+        logs.compact().init()
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "the system gave no threads");
+            return ExitCode::from(2);
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(NodeError::Stopped) => {
+            info!("stopped; unfinished work goes on at the next start");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            error!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Set by Ctrl-C and by the system's request to end.
+fn stop_signal() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    tokio::spawn(async move {
+        let mut end =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        let terminated = async {
+            match &mut end {
+                Some(end) => end.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+        set.store(true, Ordering::Relaxed);
+    });
+    stop
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
+    let flags = cli.flags.over(cli.config.as_deref())?;
+    if let Command::Exact = cli.command {
+        let path =
+            flags.runtime.ok_or_else(|| NodeError::Config("--runtime FILE is missing".into()))?;
+        let path = PathBuf::from(path);
+        let wasm = std::fs::read(&path).map_err(|e| NodeError::file(&path, e))?;
+        blocking(move || exact::speak(&Runtime::new(&wasm)?)).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = flags.resolve().await?;
+    let stop = stop_signal();
+    if let Command::Serve { listen } = cli.command {
+        serve::serve(Blobs::open(&config)?, listen, stop).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let signs = matches!(cli.command, Command::Train { .. } | Command::Audit { .. });
+    let signer = if signs { Some(flags.signer()?) } else { None };
+    let chain = Chain::connect(&config, signer.clone()).await?;
+    let desk = Desk::open(config, chain).await?;
+    info!(runtime = %desk.runtime.digest.cid(), "ready");
+    match (cli.command, signer) {
+        (Command::Train { model, steps, jobs }, _) => train(desk, model, steps, jobs, stop).await,
+        (Command::Audit { sample, lazy, once }, Some(signer)) => {
+            let policy = Policy { sample, lazy, once };
+            Auditor::new(desk, &signer, policy, stop).await?.run().await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        (Command::Verify { job: id, drawn }, _) => {
+            let job = desk.chain.job(id).await?;
+            let claimed = desk.chain.claimed(id, &job).await?;
+            let extent = if drawn { Extent::Drawn } else { Extent::Whole };
+            let verdict = verify::verify(&desk, id, &job, &claimed, extent).await?;
+            println!("{}", verdict.words);
+            Ok(ExitCode::from(u8::from(!verdict.holds)))
+        }
+        (Command::Score { model, epoch }, _) => {
+            for (worker, (train, infer)) in score::report(&desk, model, epoch).await? {
+                println!("{worker} {:.6} {:.6}", train as f64 / 1e18, infer as f64 / 1e18);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn train(
+    desk: Desk,
+    model: Address,
+    steps: Option<u32>,
+    jobs: u32,
+    stop: Arc<AtomicBool>,
+) -> Result<ExitCode, NodeError> {
+    let worker = Worker::new(desk, stop);
+    for id in worker.unfinished().await? {
+        info!(job = id, "going on");
+        worker.bring_home(id).await?;
+    }
+    let mut done = 0;
+    let mut all_paid = true;
+    while jobs == 0 || done < jobs {
+        let id = worker.take(model, steps).await?;
+        info!(job = id, "taken");
+        let end = worker.bring_home(id).await?;
+        if end != JobState::Settled {
+            warn!(job = id, ?end, "not paid");
+            all_paid = false;
+        }
+        done += 1;
+    }
+    Ok(ExitCode::from(u8::from(!all_paid)))
+}

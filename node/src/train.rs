@@ -1,0 +1,292 @@
+//! Working on a model: take a training, do it, hand it in, show it, be paid. The chain is the state; the
+//! folder only saves work, so a node that was killed goes on where it was.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::{Address, B256, U256, aliases::U96};
+use alloy_sol_types::SolEvent;
+use delea_contracts_abi::{JobState, Jobs, Model, bindings::jobs::IJobs};
+use delea_model_runtime::{
+    call::{Answer, Call},
+    commitment,
+    content::Digest,
+    message::TrainResult,
+};
+use serde::{Deserialize, Serialize};
+use tracing::{debug, info, warn};
+
+use crate::{
+    call_limits::SLICE,
+    chain::REPLAY,
+    error::NodeError,
+    inputs::{Desk, blocking},
+    store::write_whole,
+};
+
+/// Between two checkpoints of a training.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+
+/// Works for an account.
+pub(crate) struct Worker {
+    desk: Desk,
+    stop: Arc<AtomicBool>,
+}
+
+/// A finished training, kept until it is settled.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    seed: B256,
+    output: Digest,
+    checkpoint_root: Digest,
+    accuracy_ppm: u32,
+    trace: commitment::Trace,
+}
+
+impl Kept {
+    fn result(&self) -> IJobs::Result {
+        IJobs::Result {
+            output: self.output.0.into(),
+            checkpointRoot: self.checkpoint_root.0.into(),
+            accuracyPpm: self.accuracy_ppm,
+        }
+    }
+}
+
+impl Worker {
+    /// A worker that ends soon after `stop` is set.
+    pub(crate) fn new(desk: Desk, stop: Arc<AtomicBool>) -> Self {
+        Self { desk, stop }
+    }
+
+    fn check_stop(&self) -> Result<(), NodeError> {
+        if self.stop.load(Ordering::Relaxed) { Err(NodeError::Stopped) } else { Ok(()) }
+    }
+
+    async fn pause(&self) -> Result<(), NodeError> {
+        self.check_stop()?;
+        tokio::time::sleep(Duration::from_millis(self.desk.config.poll)).await;
+        Ok(())
+    }
+
+    fn folder(&self, id: u64) -> Result<PathBuf, NodeError> {
+        let chain = self.desk.config.chain_id;
+        let folder = self.desk.config.data.join(format!("jobs/{chain}/{id}"));
+        std::fs::create_dir_all(&folder).map_err(|e| NodeError::file(&folder, e))?;
+        Ok(folder)
+    }
+
+    /// This account's trainings that are not over.
+    ///
+    /// # Errors
+    /// [`NodeError`] of the chain.
+    pub(crate) async fn unfinished(&self) -> Result<Vec<u64>, NodeError> {
+        let (jobs, me) = (self.desk.chain.contracts.jobs, self.desk.chain.me()?);
+        let count = self.desk.chain.read(jobs, Jobs::jobCountCall {}).await?;
+        let mut found = Vec::new();
+        for first in (0..count).step_by(100) {
+            let call = Jobs::jobsCall { offset: U256::from(first), limit: U256::from(100) };
+            let page = self.desk.chain.read(jobs, call).await?;
+            for (i, job) in page.iter().enumerate() {
+                let open = matches!(
+                    JobState::from(job.state),
+                    JobState::Claimed | JobState::Committed | JobState::Revealed
+                );
+                if job.worker == me && open && job.kind == 0 && job.proof == REPLAY {
+                    found.push(first + i as u64 + 1);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes a training of the model's head; its number.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] with the contract's reason.
+    pub(crate) async fn take(&self, model: Address, steps: Option<u32>) -> Result<u64, NodeError> {
+        let chain = &self.desk.chain;
+        let manifest = chain.read(model, Model::manifestCall {}).await?;
+        let recipe = self.desk.manifest(model).await?;
+        let rules = chain.rules(model).await?;
+        let request = IJobs::Request {
+            model,
+            kind: 0,
+            proof: REPLAY,
+            base: chain.read(model, Model::headCall {}).await?,
+            units: steps.unwrap_or(recipe.training.steps),
+            input: manifest,
+            maxPrice: U256::ZERO,
+        };
+        let bond = chain.bond(model, &rules).await?;
+        let call = Jobs::startCall { request, minReward: U96::ZERO };
+        let receipt = chain.send(chain.contracts.jobs, call, bond).await?;
+        let opened = receipt.inner.logs().iter().find_map(|log| {
+            Jobs::JobOpened::decode_log(&log.inner).ok().map(|event| event.data.job)
+        });
+        opened.ok_or_else(|| NodeError::Untrusted("it mined a start that opened no job".into()))
+    }
+
+    /// Brings a training to its end, from wherever it is. The state it ends in.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`], or whatever hinders it; the bond can be lost if the lease runs out.
+    pub(crate) async fn bring_home(&self, id: u64) -> Result<JobState, NodeError> {
+        let chain = &self.desk.chain;
+        let contract = chain.contracts.jobs;
+        loop {
+            self.check_stop()?;
+            let job = chain.job(id).await?;
+            let state = JobState::from(job.state);
+            let done = match state {
+                JobState::Claimed => self.commit(id, &job).await,
+                JobState::Committed => self.reveal(id, &job).await,
+                JobState::Revealed => {
+                    let result = self.kept(id)?.result();
+                    chain
+                        .send(contract, Jobs::settleCall { id, result }, U256::ZERO)
+                        .await
+                        .map(drop)
+                }
+                _ => {
+                    info!(job = id, ?state, "over");
+                    let folder = self.folder(id)?;
+                    std::fs::remove_dir_all(&folder).map_err(|e| NodeError::file(&folder, e))?;
+                    return Ok(state);
+                }
+            };
+            match done {
+                Ok(()) => {}
+                Err(error) => match error.name() {
+                    // The next block brings what is missing, or the clock does.
+                    Some("SeedNotYet" | "RevealTooEarly" | "WindowOpen" | "WrongStage") => {
+                        self.pause().await?;
+                    }
+                    // A rollback or another's training came first: the bond comes back.
+                    Some("Abandoned") => {
+                        warn!(job = id, "overtaken; taking the bond back");
+                        chain.send(contract, Jobs::abandonCall { id }, U256::ZERO).await?;
+                    }
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    async fn commit(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
+        let chain = &self.desk.chain;
+        let contract = chain.contracts.jobs;
+        if chain.read(contract, Jobs::seedOfCall { job: id }).await?.is_zero() {
+            // The chain forgets old blocks, and training can take long.
+            chain.send(contract, Jobs::drawSeedCall { id }, U256::ZERO).await?;
+        }
+        let seed = chain.seed(id, job).await?;
+        let kept = match self.kept(id) {
+            // A reorganisation of the chain can change the seed; the work is then another one.
+            Ok(kept) if kept.seed == seed => kept,
+            _ => self.train(id, job, seed).await?,
+        };
+        if chain.seed(id, &chain.job(id).await?).await? != seed {
+            warn!(
+                job = id,
+                "the chain was reorganised, and the seed is another one; training again"
+            );
+            return Ok(());
+        }
+        let parameters = self.desk.blobs.get(kept.output, "the trained parameters").await?;
+        self.desk.blobs.publish(parameters, "the trained parameters").await?;
+        chain.send(contract, Jobs::commitCall { id, result: kept.result() }, U256::ZERO).await?;
+        info!(job = id, output = %kept.output.cid(), "committed");
+        Ok(())
+    }
+
+    async fn reveal(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
+        let chain = &self.desk.chain;
+        let kept = self.kept(id)?;
+        let draw = chain.block_hash(job.commitBlock.to()).await?.unwrap_or_default();
+        for part in commitment::drawn(draw.0, job.units, commitment::CHECKED_SEGMENTS) {
+            let start = commitment::start_of(part);
+            let Some(leaf) = kept.trace.leaves().iter().find(|leaf| leaf.step == start) else {
+                continue;
+            };
+            for digest in [leaf.parameters, leaf.optimizer] {
+                if let Some(bytes) = self.desk.blobs.local(digest) {
+                    self.desk.blobs.publish(bytes, "a checkpoint").await?;
+                }
+            }
+        }
+        let trace =
+            self.desk.blobs.publish(kept.trace.to_bytes(), "the list of checkpoints").await?;
+        let call = Jobs::revealCall { id, result: kept.result(), cid: trace.cid_bytes().into() };
+        chain.send(chain.contracts.jobs, call, U256::ZERO).await?;
+        info!(job = id, "revealed");
+        Ok(())
+    }
+
+    fn kept(&self, id: u64) -> Result<Kept, NodeError> {
+        let path = self.folder(id)?.join("result.json");
+        let text = std::fs::read(&path).map_err(|e| NodeError::file(&path, e))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| NodeError::Cannot(format!("{}: {error}", path.display())))
+    }
+
+    async fn train(&self, id: u64, job: &IJobs::Job, seed: B256) -> Result<Kept, NodeError> {
+        let manifest = self.desk.manifest(job.model).await?;
+        let runtime = self.desk.runtime_of(&manifest).await?;
+        let training = self.desk.training(id, job, &manifest).await?;
+        let folder = self.folder(id)?;
+        let checkpoint_file = folder.join("checkpoint");
+        let (blobs, stop) = (self.desk.blobs.clone(), Arc::clone(&self.stop));
+        let began = Instant::now();
+        let result: TrainResult = blocking(move || {
+            // One of another seed is not taken by the runtime.
+            let checkpoint = std::fs::read(&checkpoint_file).ok();
+            let mut saved = Instant::now();
+            runtime.open()?.train(training, checkpoint, SLICE, |exact, answer| {
+                let Answer::Advanced { progress, files } = answer else { return Ok(()) };
+                if let Some(files) = files {
+                    blobs.keep(files.leaf.parameters, &files.parameters)?;
+                    blobs.keep(files.leaf.optimizer, &files.optimizer)?;
+                }
+                if let Some((step, loss)) = progress.losses.last() {
+                    debug!(job = id, step, loss, "training");
+                }
+                let stopping = stop.load(Ordering::Relaxed);
+                if stopping || saved.elapsed() > CHECKPOINT_EVERY {
+                    if let Answer::Checkpoint { checkpoint } = exact.call(&Call::Checkpoint)? {
+                        write_whole(&checkpoint_file, &checkpoint)?;
+                        info!(job = id, step = progress.step, "checkpoint written");
+                    }
+                    saved = Instant::now();
+                }
+                if stopping { Err(NodeError::Stopped) } else { Ok(()) }
+            })
+        })
+        .await?;
+        let accuracy_ppm = result.evaluation.accuracy_ppm;
+        info!(
+            job = id,
+            steps = result.steps,
+            accuracy_ppm,
+            seconds = began.elapsed().as_secs(),
+            "trained"
+        );
+        self.desk.blobs.keep(result.digest, &result.parameters)?;
+        let kept = Kept {
+            seed,
+            output: result.digest,
+            checkpoint_root: result.checkpoint_root,
+            accuracy_ppm,
+            trace: result.trace,
+        };
+        let text = serde_json::to_vec(&kept).unwrap_or_default();
+        write_whole(&folder.join("result.json"), &text)?;
+        Ok(kept)
+    }
+}

@@ -1,0 +1,169 @@
+// The exact tier's conformance suite: the same wasm bytes give the same chain of checkpoints in V8
+// (Node, Chromium), SpiderMonkey (Firefox) and Cranelift (wasmtime). UPDATE_VECTORS=1 writes the vectors anew.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { before, test } from "node:test";
+import { exactRuntime } from "../../local/runtime.mjs";
+import { fromFrame, openExact, toFrame, trainExact } from "../../local/exact.mjs";
+import { chromium } from "../chromium.mjs";
+import { conform, jobOf, names } from "./jobs.mjs";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const VECTORS = path.join(ROOT, "tests/vectors/exact.json");
+const TYPES = { ".mjs": "text/javascript", ".html": "text/html", ".wasm": "application/wasm" };
+
+let wasm, pinned;
+before(async () => {
+  wasm = await exactRuntime(process.env.WORKERS);
+  if (process.env.UPDATE_VECTORS) {
+    const version = (await openExact(wasm))({ type: "version" }).version;
+    await writeFile(VECTORS, `${JSON.stringify({ version, roots: await conform(wasm) }, null, 2)}\n`);
+  }
+  pinned = JSON.parse(await readFile(VECTORS));
+});
+
+test("the suite is of this runtime's version, and has thirty jobs or more", async () => {
+  const call = await openExact(wasm);
+  assert.equal(call({ type: "version" }).version, pinned.version);
+  assert.deepEqual(Object.keys(pinned.roots), names);
+  assert.ok(names.length >= 30);
+  assert.equal(new Set(Object.values(pinned.roots)).size, names.length, "no two jobs are the same");
+});
+
+test("Node gives the pinned roots", async () => {
+  assert.deepEqual(await conform(wasm), pinned.roots);
+});
+
+test("a job in segments gives the leaves of the whole", async () => {
+  const call = await openExact(wasm);
+  for (const name of ["dropout", "batch norm over channels", "sgd, momentum"]) {
+    const job = jobOf(call, name);
+    const files = [];
+    call({ type: "begin", job: { job: "whole", evaluate_every: 0, ...job, segment: null }, checkpoint: null });
+    let answer;
+    while ((answer = call({ type: "advance", steps: 1000 })).type !== "trained") files.push(answer.files);
+    const { trace } = answer;
+    assert.deepEqual(files.map((file) => file.leaf), trace);
+    const [{ parameters, optimizer }] = files;
+    const part = trainExact(call, { ...job, parameters }, { from: 100, optimizer, to: 104 });
+    assert.deepEqual(part.trace, [trace[1]], name);
+    const first = trainExact(call, job, { from: 0, optimizer: new Uint8Array(), to: 100 });
+    assert.deepEqual(first.trace, [trace[0]], name);
+    const other = trainExact(call, { ...job, parameters, seed: 6 }, { from: 100, optimizer, to: 104 });
+    assert.notDeepEqual(other.trace, [trace[1]], name);
+  }
+});
+
+test("what is no job is refused in words", async () => {
+  const call = await openExact(wasm);
+  const job = jobOf(call, "relu");
+  const begin = (changes, segment) => trainExact(call, { ...job, ...changes }, segment);
+  const optimizer = new Uint8Array();
+  assert.throws(() => begin({}, { from: 50, optimizer, to: 20 }), /segment/);
+  assert.throws(() => begin({}, { from: 0, optimizer, to: 105 }), /segment/);
+  assert.throws(() => begin({}, { from: 0, optimizer: new Uint8Array(9), to: 100 }), /optimiser's state/);
+  const conv = jobOf(call, "convolution");
+  assert.throws(() => begin({ parameters: conv.parameters }), /parameter/);
+  assert.throws(() => call({ type: "advance", steps: 1 }), /no training was begun/);
+  assert.throws(() => call({ type: "nonsense" }), /unknown variant/);
+  // And the runtime goes on.
+  assert.equal(begin({}).checkpoint_root, pinned.roots.relu);
+});
+
+for (const [name, command, flags] of [
+  ["Chromium", chromium.executablePath, ["--headless", ...chromium.args]],
+  ["Firefox", "firefox-esr", ["--headless", "--no-remote"]],
+]) {
+  test(`${name} gives the pinned roots`, { timeout: 240_000 }, async () => {
+    const { roots, error } = await inBrowser(name, command, flags);
+    assert.equal(error, undefined);
+    assert.deepEqual(roots, pinned.roots);
+  });
+}
+
+test("wasmtime gives the pinned roots", async (t) => {
+  const node = process.env.DELEA_NODE;
+  assert.ok(node && existsSync(node), "DELEA_NODE names the built delea-node");
+  const folder = await mkdtemp(path.join(tmpdir(), "delea-exact-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(path.join(folder, "exact.wasm"), wasm);
+  // The jobs' frames go to the node's own host, one call a line of the protocol.
+  const child = spawn(node, ["exact", "--runtime", path.join(folder, "exact.wasm")], { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => child.kill());
+  const call = speak(child);
+  const local = await openExact(wasm);
+  for (const name of names) {
+    const job = jobOf(local, name);
+    await call({ type: "begin", job: { job: "exact", evaluate_every: 0, ...job, segment: null }, checkpoint: null });
+    let answer;
+    while ((answer = await call({ type: "advance", steps: 1000 })).type !== "trained");
+    assert.equal(answer.checkpoint_root, pinned.roots[name], name);
+  }
+});
+
+/** Runs the suite's page in a browser; gives what it posts. */
+async function inBrowser(name, command, flags) {
+  const profile = await mkdtemp(path.join(tmpdir(), "delea-profile-"));
+  let done;
+  const result = new Promise((resolve) => (done = resolve));
+  const server = http.createServer(async (request, response) => {
+    const url = new URL(request.url, "http://localhost").pathname;
+    if (url === "/result") {
+      const parts = [];
+      for await (const part of request) parts.push(part);
+      response.end();
+      return done(JSON.parse(Buffer.concat(parts)));
+    }
+    const file = path.join(ROOT, path.normalize(url));
+    const body = url === "/exact.wasm" ? wasm : await readFile(file).catch(() => undefined);
+    response.writeHead(body ? 200 : 404, { "content-type": TYPES[path.extname(url)] ?? "application/octet-stream" });
+    response.end(body);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${server.address().port}/tests/exact/page.html`;
+  const where = name === "Firefox" ? ["--profile", profile] : [`--user-data-dir=${profile}`];
+  const browser = spawn(command, [...flags, ...where, url], { stdio: "ignore", env: { ...process.env, HOME: profile, MOZ_DISABLE_CONTENT_SANDBOX: "1" } });
+  const gone = new Promise((_, reject) => {
+    browser.on("error", reject);
+    browser.on("exit", (code) => reject(new Error(`${name} ended with ${code} before it had a result`)));
+  });
+  try {
+    return await Promise.race([result, gone]);
+  } finally {
+    gone.catch(() => {});
+    browser.kill();
+    server.close();
+    server.closeAllConnections();
+    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+/** Calls over a process's standard streams: each frame after its length. */
+function speak(child) {
+  let buffer = Buffer.alloc(0);
+  let wake = () => {};
+  child.stdout.on("data", (data) => {
+    buffer = Buffer.concat([buffer, data]);
+    wake();
+  });
+  const take = async (length) => {
+    while (buffer.length < length) await new Promise((resolve) => (wake = resolve));
+    const part = buffer.subarray(0, length);
+    buffer = buffer.subarray(length);
+    return part;
+  };
+  return async (value) => {
+    const frame = toFrame(value);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(frame.length);
+    child.stdin.write(Buffer.concat([length, frame]));
+    const answer = fromFrame(new Uint8Array(await take((await take(4)).readUInt32LE())));
+    if (answer.type === "failed") throw new Error(JSON.stringify(answer.error));
+    return answer;
+  };
+}

@@ -5,7 +5,7 @@ import { createPublicClient, createWalletClient, http, parseEther, parseEventLog
 import { mnemonicToAccount, privateKeyToAccount } from "viem/accounts";
 import { artifact, deployProtocol } from "../solidity/script/deploy.mjs";
 import { fail } from "./fail.mjs";
-import { loadWorker } from "./runtime.mjs";
+import { exactRuntime, loadWorker } from "./runtime.mjs";
 
 // Anvil's public test mnemonic; worth nothing on any other chain.
 const TEST_MNEMONIC = "test test test test test test test test test test test junk";
@@ -22,8 +22,10 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   const transport = http(rpcUrl);
   const reader = createPublicClient({ transport, pollingInterval: 200 });
   const chainId = await reader.getChainId();
+  // Models name the runtime that they were made for, so that it can be had by its hash later on.
+  const runtime = await content.put(await exactRuntime(workers));
   const known = await readFile(file, "utf8").then(JSON.parse, () => null);
-  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return known;
+  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return { ...known, runtime };
 
   const account = deployer(local);
   say("Deploying the contracts");
@@ -32,7 +34,7 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   say("Publishing the sample data set and model");
   const wallet = createWalletClient({ account, transport });
   const { abi } = await artifact("ModelFactory");
-  const sample = await publishSample({ content, workers, local });
+  const sample = await publishSample({ content, workers, local, runtime });
   const hash = await wallet.writeContract({
     address: book.contracts.ModelFactory, abi, functionName: "createModel", args: [sample], chain: null,
   });
@@ -42,11 +44,11 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
 
   const record = { ...book, sample: args.model };
   await writeFile(file, JSON.stringify(record, null, 2));
-  return record;
+  return { ...record, runtime };
 }
 
 // Stores data set, genesis parameters and manifest; returns the arguments of createModel.
-async function publishSample({ content, workers, local }) {
+async function publishSample({ content, workers, local, runtime: digest }) {
   const { manifest, dataset, token, seed, rules, localTimes } = JSON.parse(await readFile(path.join(SAMPLES, "digits.json")));
   const importer = await loadWorker(workers, "import");
   const file = await readFile(path.join(SAMPLES, dataset.file_name));
@@ -55,6 +57,7 @@ async function publishSample({ content, workers, local }) {
   const genesis = await runtime({ type: "initialize", spec: manifest.spec, seed });
 
   const { name, licence, attribution } = dataset;
+  manifest.runtime = digest;
   manifest.dataset = { digest: imported.digest, name, licence, attribution };
   await content.put(Buffer.from(imported.dataset));
   return {

@@ -34,10 +34,10 @@ async function staticFile(root, url) {
 }
 
 // What the page is told of its surroundings, as /delea.json. Only a local chain has test money to burn.
-export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock }) => ({
+export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runtime }) => ({
   chainId, chainName: local ? "Delea local" : `Chain ${chainId}`, rpcUrl, contracts, fromBlock,
   contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: local,
-  workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js" },
+  workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js", runtime },
 });
 
 // Starts serving; resolves to the server once it listens, rejects with the system's error.

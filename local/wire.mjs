@@ -1,10 +1,13 @@
 // Messages of the runtime: JSON, and beside it the bytes that it names; see model-runtime/src/wire.rs.
 
-/** A value as `[json, buffer, …]`. */
+/** A value as `[json, buffer, …]`. A bigint keeps all its digits. */
 export function encode(value) {
   const beside = [];
-  const json = JSON.stringify(value, (_, inner) => (inner instanceof Uint8Array ? { $bytes: beside.push(inner) - 1 } : inner));
-  return [json, ...beside];
+  const json = JSON.stringify(value, (_, inner) => {
+    if (typeof inner === "bigint") return `$number:${inner}`;
+    return inner instanceof Uint8Array ? { $bytes: beside.push(inner) - 1 } : inner;
+  });
+  return [json.replace(/"\$number:(\d+)"/g, "$1"), ...beside];
 }
 
 /** The value of `[json, buffer, …]`. */

@@ -13,7 +13,8 @@ use wasmtime::{Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store
 use crate::error::NodeError;
 
 fn engine_error(error: impl std::fmt::Display) -> NodeError {
-    NodeError::Engine(error.to_string())
+    // With its causes.
+    NodeError::Engine(format!("{error:#}"))
 }
 
 /// A compiled runtime.

@@ -55,8 +55,8 @@ export class Protocol {
     return new Protocol(this.world, args.model);
   }
 
-  #result({ accuracyPpm = 500_000, output } = {}) {
-    return { output: output ?? keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), checkpointRoot: `0x${"22".repeat(32)}`, accuracyPpm };
+  #result({ accuracyPpm = 500_000, output, checkpointRoot = `0x${"22".repeat(32)}` } = {}) {
+    return { output: output ?? keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), checkpointRoot, accuracyPpm };
   }
 
   async #request(proof, units) {
@@ -76,7 +76,9 @@ export class Protocol {
   }
 
   async commit(worker, job, options) {
-    await this.send(worker, "Jobs", "commit", [job, this.#result(options)]);
+    const result = this.#result(options);
+    await this.send(worker, "Jobs", "commit", [job, result]);
+    return result;
   }
 
   // A training that is committed and can be challenged.

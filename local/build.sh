@@ -86,6 +86,13 @@ JS
   rm -rf "$work"
 }
 
+# build_node: the headless node; sets DELEA_NODE to its program.
+build_node() {
+  say "Building the node"
+  run node "building the node" cargo build --locked -p delea-node
+  DELEA_NODE=$CARGO_TARGET_DIR/debug/delea-node
+}
+
 # finish_dist [--config FILE]: what a static host serves.
 finish_dist() {
   if [ "${1:-}" = --config ]; then

@@ -13,11 +13,11 @@ check() {
     shift
   done
   case $only in
-    '' | format | lint | rust | contracts | wasm | browser) ;;
-    *) die "--only takes format, lint, rust, contracts, wasm or browser, not \"$only\"" ;;
+    '' | format | lint | rust | contracts | wasm | node | browser) ;;
+    *) die "--only takes format, lint, rust, contracts, wasm, node or browser, not \"$only\"" ;;
   esac
   local step
-  for step in ${only:-format contracts lint rust wasm browser}; do
+  for step in ${only:-format contracts lint rust wasm node browser}; do
     say "== $step"
     "check_$step"
   done
@@ -30,13 +30,13 @@ check_format() {
 }
 
 check_lint() {
-  cargo clippy --locked -p delea-app -p delea-contracts-abi --all-targets -- -D warnings
+  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu,import --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu --bin gpu-worker -- -D warnings
 }
 
 check_rust() {
-  cargo test --locked -p delea-app -p delea-contracts-abi
+  cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node
   cargo test --locked -p delea-model-runtime --features cpu,import
 }
 
@@ -62,6 +62,14 @@ check_wasm() {
   build_workers
   WORKERS=$WORKERS node --test tests/wasm/*.test.mjs
   if [ -n "$FULL" ]; then check_reproducible; fi
+}
+
+# The exact tier in four engines, and headless nodes on a real chain, honest and not.
+check_node() {
+  build_node
+  build_site
+  WORKERS=$WORKERS DELEA_NODE=$DELEA_NODE node --test tests/exact/*.test.mjs
+  DELEA_NODE=$DELEA_NODE node --test --test-concurrency 1 tests/node/*.test.mjs
 }
 
 check_browser() {

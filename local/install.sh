@@ -25,6 +25,7 @@ install_all() {
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "Node.js $(node --version) is too old; version 20 or newer is needed"
   want_apt cc build-essential
   want_apt brotli brotli
+  want_apt firefox-esr firefox-esr
   command -v "${CHROMIUM:-chromium}" >/dev/null || APT_PACKAGES+=(chromium)
   [ ${#APT_PACKAGES[@]} = 0 ] || apt_install "${APT_PACKAGES[@]}"
   install_wasm_std

@@ -165,7 +165,10 @@ impl Worker {
                 Ok(()) => {}
                 Err(error) => match error.name() {
                     // The next block brings what is missing, or the clock does.
-                    Some("SeedNotYet" | "RevealTooEarly" | "WindowOpen" | "WrongStage") => {
+                    Some(
+                        "SeedNotYet" | "RevealTooEarly" | "WindowOpen" | "WrongStage"
+                        | "RoundClosed",
+                    ) => {
                         self.pause().await?;
                     }
                     // A rollback or another's training came first: the bond comes back.

@@ -1,0 +1,121 @@
+// Real `delea-node` processes beside a real chain, and trainings that tests make up with the exact runtime.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { cidOf, digestOf } from "../../local/content.mjs";
+import { openExact } from "../../local/exact.mjs";
+import { exactRuntime } from "../../local/runtime.mjs";
+
+export const BINARY = process.env.DELEA_NODE;
+const hex = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
+const keyOf = (account) => hex(account.getHdKey().privateKey);
+
+/** A node of an account; `log` waits for a line. */
+export class Node {
+  constructor(world, account, name, args, { env = {} } = {}) {
+    this.lines = [];
+    this.waiting = [];
+    this.child = spawn(BINARY, ["--site", world.url, "--data", path.join(world.folder, name), "--poll", "150", "--json", ...args], {
+      env: { ...process.env, DELEA_PRIVATE_KEY: keyOf(account), DELEA_LOG: "delea_node=debug", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.output = "";
+    this.child.stdout.on("data", (data) => (this.output += data));
+    let rest = "";
+    this.child.stderr.on("data", (data) => {
+      const parts = (rest + data).split("\n");
+      rest = parts.pop();
+      for (const line of parts) this.#line(line);
+    });
+    this.ended = once(this.child, "exit").then(([code, signal]) => {
+      for (const { reject } of this.waiting) reject(new Error(`${name} ended with ${code ?? signal}:\n${this.lines.slice(-20).join("\n")}`));
+      return code ?? signal;
+    });
+  }
+
+  #line(line) {
+    this.lines.push(line);
+    this.waiting = this.waiting.filter(({ wanted, resolve }) => !(line.includes(wanted) && (resolve(line), true)));
+  }
+
+  log(wanted) {
+    const found = this.lines.find((line) => line.includes(wanted));
+    if (found) return Promise.resolve(found);
+    const waiting = new Promise((resolve, reject) => this.waiting.push({ wanted, resolve, reject }));
+    // A node that ends while nobody waits any more is no failure.
+    waiting.catch(() => {});
+    return waiting;
+  }
+
+  async stop(signal = "SIGTERM") {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** Runs a command of the node to its end. */
+export async function run(world, account, args) {
+  const node = new Node(world, account, "reader", args);
+  const code = await node.ended;
+  return { code, output: node.output, lines: node.lines };
+}
+
+/** The exact runtime in this process, and what a job of the sample model is made of. */
+export class Bench {
+  static async open(world, protocol) {
+    const bench = new Bench();
+    bench.call = await openExact(await exactRuntime("dist/workers"));
+    const blob = async (digest) => new Uint8Array(await (await fetch(`${world.url}/ipfs/${cidOf(digest)}`)).arrayBuffer());
+    bench.manifest = JSON.parse(new TextDecoder().decode(await blob(await protocol.read("Model", "manifest"))));
+    bench.dataset = await blob(bench.manifest.dataset.digest);
+    bench.genesis = await blob((await protocol.read("Model", "version", [0])).parametersHash);
+    bench.world = world;
+    return bench;
+  }
+
+  /** Trains as the job's seed says; `changes` make it another training. Every checkpoint's files are kept. */
+  train(seed, steps, changes = {}) {
+    const { spec, training } = this.manifest;
+    const job = {
+      job: "bench", spec, config: { ...training, steps }, seed: BigInt(seed.slice(0, 18)), parameters: this.genesis, dataset: this.dataset,
+      evaluate_every: 0, segment: null, ...changes,
+    };
+    this.call({ type: "begin", job, checkpoint: null });
+    const files = [];
+    let answer;
+    while ((answer = this.call({ type: "advance", steps: 1000 })).type !== "trained") files.push(answer.files);
+    return { ...answer, files };
+  }
+
+  /** The root over a list of checkpoints, which need not be honest: as commitment.rs computes it. */
+  root(trace) {
+    const word = (digest) => Buffer.from(digest.slice(2), "hex");
+    const step = (number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(number);
+      return bytes;
+    };
+    let level = trace.map((leaf) => word(digestOf(Buffer.concat([Buffer.of(0), step(leaf.step), word(leaf.parameters), word(leaf.optimizer)]))));
+    while (level.length > 1) {
+      level = level.flatMap((left, i) => {
+        if (i % 2) return [];
+        return [i + 1 < level.length ? word(digestOf(Buffer.concat([Buffer.of(1), left, level[i + 1]]))) : left];
+      });
+    }
+    return hex(level[0]);
+  }
+
+  /** Publishes what a revealed training comes with; gives the binary CID of its list of checkpoints. */
+  async publish(trained, { trace = trained.trace, withhold = false } = {}) {
+    if (!withhold) {
+      await this.world.content.put(Buffer.from(trained.parameters));
+      for (const { parameters, optimizer } of trained.files) {
+        await this.world.content.put(Buffer.from(parameters));
+        await this.world.content.put(Buffer.from(optimizer));
+      }
+    }
+    const bytes = Buffer.from(JSON.stringify(trace));
+    if (!withhold) await this.world.content.put(bytes);
+    return `0x01551220${digestOf(bytes).slice(2)}`;
+  }
+}

@@ -1,0 +1,68 @@
+// A headless node earns, is checked by another, and survives being killed.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Protocol, person } from "../browser/protocol.mjs";
+import { World } from "../browser/world.mjs";
+import { Node, run } from "./nodes.mjs";
+
+const WORKER = person(1);
+const SETTLED = 5;
+let world, protocol;
+before(async () => {
+  world = await World.start();
+  protocol = new Protocol(world);
+});
+after(() => world.stop());
+
+test("a training is done, checked, paid, verified and scored without a browser", async () => {
+  const auditor = new Node(world, person(6), "auditor", ["audit"]);
+  await auditor.log("registered as an auditor");
+  const expected = await protocol.read("Model", "quoteReward", [500]);
+  const worker = new Node(world, WORKER, "worker", ["train", protocol.model, "--steps", "500"]);
+  assert.equal(await worker.ended, 0, worker.lines.join("\n"));
+  const line = await auditor.log('"verdict":"holds"');
+  assert.match(line, /300 of 500 steps, drawn by the chain/);
+  assert.equal(await protocol.read("Model", "balanceOf", [WORKER.address]), expected);
+  const job = await protocol.read("Jobs", "jobOf", [1n]);
+  assert.equal(job.state, SETTLED);
+
+  const whole = await run(world, WORKER, ["verify", "1"]);
+  assert.equal(whole.code, 0, whole.lines.join("\n"));
+  assert.match(whole.output, /All 500 steps of job 1 were done again/);
+  const drawn = await run(world, WORKER, ["verify", "1", "--drawn"]);
+  assert.match(drawn.output, /300 of 500 steps/);
+  const scores = await run(world, WORKER, ["score", protocol.model]);
+  assert.equal(scores.code, 0, scores.lines.join("\n"));
+  assert.match(scores.output.toLowerCase(), new RegExp(`^${WORKER.address.toLowerCase()} 0\\.6\\d+ 0\\.000000`));
+  assert.equal(await auditor.stop(), 0);
+});
+
+test("a node that is killed in the middle goes on from its checkpoint and loses no bond", async () => {
+  const model = (await protocol.sibling({ trainLease: 600 })).model;
+  const args = ["train", model, "--steps", "3000"];
+  const first = new Node(world, WORKER, "killed", args);
+  await first.log("checkpoint written");
+  assert.equal(await first.stop("SIGKILL"), "SIGKILL");
+  const second = new Node(world, WORKER, "killed", [...args, "--jobs", "0"]);
+  const going = JSON.parse(await second.log("going on"));
+  const trained = JSON.parse(await second.log('"trained"'));
+  assert.equal(trained.fields.job, going.fields.job);
+  const over = await second.log('"over"');
+  assert.match(over, /Settled/);
+  await second.stop("SIGKILL");
+  // It did not begin anew: its first line of training is of a step beyond the checkpoint.
+  const [{ fields }] = second.lines.filter((line) => line.includes('"message":"training"')).map((line) => JSON.parse(line));
+  assert.ok(fields.step > 100, `began at step ${fields.step}`);
+});
+
+test("what is not there, or not allowed, is said in a sentence", async () => {
+  const none = await run(world, WORKER, ["verify", "999"]);
+  assert.equal(none.code, 2);
+  assert.match(none.lines.join(), /there is no job 999/);
+  const site = await run({ ...world, url: `${world.url}/nowhere`, folder: world.folder }, WORKER, ["verify", "1"]);
+  assert.equal(site.code, 2);
+  assert.match(site.lines.join(), /delea\.json/);
+  const poor = new Node(world, person(1), "poor", ["train", protocol.model], { env: { DELEA_PRIVATE_KEY: "0x01" } });
+  assert.equal(await poor.ended, 2);
+  assert.match(poor.lines.join(), /private key/);
+});

@@ -200,7 +200,7 @@ impl Auditor {
         let chain = self.desk.chain.clone();
         let rules = chain.rules(job.model).await?;
         let until = job.revealedAt.to::<u64>() + u64::from(rules.challengeWindow);
-        let (_, now) = chain.now().await?;
+        let now = chain.now().await?;
         if now > until || !self.is_sampled(id) {
             self.looked_at.insert(id);
             return Ok(false);
@@ -251,17 +251,13 @@ impl Auditor {
         let acted = Round { acted: true, waiting: true };
         match state.stage {
             DRAWING => {
-                let (block, _) = chain.now().await?;
-                if block <= state.target {
-                    return Ok(waiting);
-                }
                 self.try_send(jury, Jury::drawCall { caseId: case }).await?;
                 Ok(acted)
             }
             VOTING => {
                 let votes = chain.read(jury, Jury::juryCall { caseId: case }).await?;
                 let seat = votes.jurors.iter().position(|juror| *juror == me);
-                let (_, now) = chain.now().await?;
+                let now = chain.now().await?;
                 let all_in = state.committed == state.size;
                 if let Some(seat) = seat
                     && votes.findings[seat].is_zero()

@@ -1,7 +1,7 @@
 //! The chain, typed: reads, transactions whose refusals are sentences, and the job protocol's records.
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     network::{EthereumWallet, TransactionBuilder},
     primitives::{Address, B256, U256, keccak256},
     providers::{DynProvider, PendingTransactionError, Provider, ProviderBuilder},
@@ -119,7 +119,8 @@ impl Chain {
             .with_to(to)
             .with_input(call.abi_encode())
             .with_value(value);
-        let gas = self.provider.estimate_gas(request.clone()).await;
+        // As of the block that it can be in: a chain may make blocks only when there is something to do.
+        let gas = self.provider.estimate_gas(request.clone()).block(BlockId::pending()).await;
         // Other transactions of the same block can make it dearer.
         request.set_gas_limit(gas.map_err(|e| refusal("a transaction", e))? * 5 / 4);
         let pending = self.provider.send_transaction(request).await;
@@ -143,16 +144,17 @@ impl Chain {
         Ok(block.map_err(asking("a block"))?.map(|block| block.header.hash))
     }
 
-    /// Number of the newest block, and its timestamp.
+    /// Seconds since 1970: the newest block's, or this machine's where no block came since.
     ///
     /// # Errors
     /// [`NodeError::Chain`].
-    pub(crate) async fn now(&self) -> Result<(u64, u64), NodeError> {
+    pub(crate) async fn now(&self) -> Result<u64, NodeError> {
         let block = self.provider.get_block_by_number(BlockNumberOrTag::Latest).await;
         let block = block.map_err(asking("its newest block"))?;
         let header =
             block.ok_or_else(|| NodeError::Untrusted("it has no newest block".into()))?.header;
-        Ok((header.number, header.timestamp))
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Ok(header.timestamp.max(clock.map_or(0, |clock| clock.as_secs())))
     }
 
     /// Logs of one contract with a first topic, and those of one job where a job is given.

@@ -5,7 +5,7 @@ use delea_contracts_abi::bindings::jobs::IJobs;
 use delea_model_runtime::{
     commitment::{self, Trace},
     content::Digest,
-    message::{Bytes, Event, Request, Segment, TrainJob},
+    message::{Bytes, Evaluation, Event, Request, Segment, TrainJob},
 };
 use tracing::info;
 
@@ -95,7 +95,7 @@ async fn replay(
     let withheld = desk.blobs.get(output, "the trained parameters").await.is_err();
     if let (Extent::Drawn, Some(trace), false, false) =
         (extent, &trace, claimed.draw.is_zero(), withheld)
-        && let Some(verdict) = drawn(desk, &runtime, &training, trace, claimed.draw).await?
+        && let Some(verdict) = drawn(desk, &runtime, &training, trace, claimed).await?
     {
         return Ok(verdict);
     }
@@ -140,10 +140,10 @@ async fn drawn(
     runtime: &crate::exact::Runtime,
     training: &TrainJob,
     trace: &Trace,
-    draw: B256,
+    claimed: &Claimed,
 ) -> Result<Option<Verdict>, NodeError> {
     let steps = training.config.steps;
-    let parts = commitment::drawn(draw.0, steps, commitment::CHECKED_SEGMENTS);
+    let parts = commitment::drawn(claimed.draw.0, steps, commitment::CHECKED_SEGMENTS);
     let mut jobs = Vec::new();
     for part in &parts {
         let mut job = training.clone();
@@ -164,6 +164,13 @@ async fn drawn(
         job.segment = Some(Segment { from, optimizer, to });
         jobs.push((job, trace.leaves()[*part as usize]));
     }
+    let output = Digest(claimed.result.output.0);
+    let measure = Request::Evaluate {
+        spec: training.spec.clone(),
+        parameters: desk.blobs.get(output, "the trained parameters").await?.into(),
+        dataset: training.dataset.clone(),
+    };
+    let claimed_ppm = claimed.result.accuracyPpm;
     let runtime = runtime.clone();
     blocking(move || {
         let mut done = 0;
@@ -175,6 +182,11 @@ async fn drawn(
                     format!("Doing it again departs from the claim before step {}.", leaf.step);
                 return Ok(Some(Verdict { holds: false, words, finding: None }));
             }
+        }
+        let found_ppm = accuracy(runtime.open()?.ask(measure)?)?.accuracy_ppm;
+        if found_ppm != claimed_ppm {
+            let words = measured(found_ppm, claimed_ppm);
+            return Ok(Some(Verdict { holds: false, words, finding: None }));
         }
         let words = format!(
             "{done} of {steps} steps, drawn by the chain, were done again with the same bits."
@@ -196,18 +208,27 @@ async fn measure(desk: &Desk, job: &IJobs::Job, claimed: &Claimed) -> Result<Ver
         parameters: parameters.into(),
         dataset: dataset.into(),
     };
-    let event = blocking(move || runtime.open()?.ask(request)).await?;
-    let Event::Evaluated(found) = event else {
-        return Err(NodeError::Engine("it gave another answer than asked for".into()));
-    };
+    let found = accuracy(blocking(move || runtime.open()?.ask(request)).await?)?;
     let claim = &claimed.result;
     let honest = IJobs::Result { accuracyPpm: found.accuracy_ppm, ..claim.clone() };
-    let holds = honest == *claim;
-    let words = format!(
-        "The result answers {:.2} % of {} held-out examples right; {:.2} % are claimed.",
-        f64::from(found.accuracy_ppm) / 1e4,
-        found.examples,
-        f64::from(claim.accuracyPpm) / 1e4
-    );
-    Ok(Verdict { holds, words, finding: Some(result_hash(&honest)) })
+    Ok(Verdict {
+        holds: honest == *claim,
+        words: measured(found.accuracy_ppm, claim.accuracyPpm),
+        finding: Some(result_hash(&honest)),
+    })
+}
+
+fn accuracy(event: Event) -> Result<Evaluation, NodeError> {
+    match event {
+        Event::Evaluated(found) => Ok(found),
+        _ => Err(NodeError::Engine("it gave another answer than asked for".into())),
+    }
+}
+
+fn measured(found_ppm: u32, claimed_ppm: u32) -> String {
+    format!(
+        "The result answers {:.2} % of the held-out examples right; {:.2} % are claimed.",
+        f64::from(found_ppm) / 1e4,
+        f64::from(claimed_ppm) / 1e4
+    )
 }

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { cidOf } from "../../local/content.mjs";
 import { addWallet, connect, expect, finished, openModel, picture, test } from "./fixtures.mjs";
+import { Bench } from "../node/nodes.mjs";
 import { Protocol, person } from "./protocol.mjs";
 import { World } from "./world.mjs";
 
@@ -15,9 +16,9 @@ const own = test.extend({
   },
 });
 
-async function check(page, world, job) {
+async function check(page, world, job, button = "check-job") {
   await page.goto(`${world.url}/job/${job}`);
-  await page.getByTestId("check-job").click();
+  await page.getByTestId(button).click();
   const verdict = page.getByTestId("check-verdict");
   await verdict.waitFor({ timeout: 120_000 });
   return verdict;
@@ -41,6 +42,10 @@ own("an announced training is paid for every step, and a stranger gets the same 
   expect(await protocol.read("Model", "balanceOf", [job.worker])).toBe(expected);
 
   const stranger = await browser.newPage();
+  const quick = await check(stranger, world, 1, "check-drawn");
+  await expect(quick).toHaveAttribute("data-holds", "true");
+  await expect(quick).toContainText("300 of 1,200 steps, in the 3 parts that the chain drew");
+  await picture(stranger, "checked-drawn");
   const verdict = await check(stranger, world, 1);
   await expect(verdict).toHaveAttribute("data-holds", "true");
   await expect(verdict).toContainText("very same bits");
@@ -55,6 +60,24 @@ own("a training that was claimed but not done is found out", async ({ page, chai
   await expect(verdict).toHaveAttribute("data-holds", "false");
   await expect(verdict).toContainText("other parameters");
   await picture(page, "checked-and-false");
+});
+
+own("a forged checkpoint is found, and the page says between which steps", async ({ page, chain: { world, protocol } }) => {
+  const worker = person(5);
+  const job = await protocol.announce(worker, { units: 300 });
+  await protocol.send(worker, "Jobs", "drawSeed", [job]);
+  const bench = await Bench.open(world, protocol);
+  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), 300);
+  const trace = structuredClone(trained.trace);
+  trace[1].optimizer = trace[0].optimizer;
+  const result = await protocol.commit(worker, job, {
+    output: trained.digest, checkpointRoot: bench.root(trace), accuracyPpm: trained.evaluation.accuracy_ppm,
+  });
+  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained, { trace })]);
+  const verdict = await check(page, world, job);
+  await expect(verdict).toHaveAttribute("data-holds", "false");
+  await expect(verdict).toContainText("between step 100 and step 200 of 300");
+  await picture(page, "checked-and-forged");
 });
 
 own("a result is measured: what holds, and what was only said", async ({ page, chain: { world, protocol } }) => {

@@ -14,21 +14,27 @@ const BOND = parseEther("0.01");
 const [SETTLED, REJECTED, EXPIRED] = [5, 6, 7];
 const ATTACKER = person(2);
 const HONEST = person(1);
-const AUDITORS = [6, 7, 8].map(person);
+// Enough for a jury without the one who doubts and the one who has lost its stake.
+const AUDITORS = [5, 6, 7, 8].map(person);
 const LAZY = person(9);
 
 let world, sample, bench;
 const nodes = [];
+let blocks;
 before(async () => {
   world = await World.start();
   sample = new Protocol(world);
+  // Juries are drawn by the hash of a later block, and a chain makes blocks whether or not there is work.
+  blocks = setInterval(() => sample.chain.mine({ blocks: 1 }).catch(() => {}), 500);
   bench = await Bench.open(world, sample);
   for (const [i, account] of AUDITORS.entries()) nodes.push(new Node(world, account, `auditor-${i}`, ["audit"]));
   nodes.push(new Node(world, LAZY, "lazy", ["audit", "--sample", "0", "--lazy"]));
   await Promise.all(nodes.map((node) => node.log("registered as an auditor")));
 });
 after(async () => {
+  clearInterval(blocks);
   await Promise.all(nodes.map((node) => node.stop()));
+  if (process.env.VERBOSE) for (const node of nodes) console.error(node.lines.filter((line) => !line.includes("DEBUG")).join("\n"), "\n---");
   await world.stop();
 });
 

@@ -60,7 +60,13 @@ impl Chain {
         })?;
         let me = signer.as_ref().map(PrivateKeySigner::address);
         let provider = match signer {
+            // A nonce that was counted here would wait for ever after a reorganisation took the
+            // transaction before it away.
             Some(signer) => ProviderBuilder::new()
+                .disable_recommended_fillers()
+                .with_gas_estimation()
+                .with_simple_nonce_management()
+                .fetch_chain_id()
                 .wallet(EthereumWallet::from(signer))
                 .connect_http(url)
                 .erased(),

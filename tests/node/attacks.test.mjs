@@ -21,11 +21,12 @@ const LAZY = person(9);
 let world, sample, bench;
 const nodes = [];
 let blocks;
+const makeBlock = () => sample.chain.mine({ blocks: 1 }).catch(() => {});
 before(async () => {
   world = await World.start();
   sample = new Protocol(world);
   // Juries are drawn by the hash of a later block, and a chain makes blocks whether or not there is work.
-  blocks = setInterval(() => sample.chain.mine({ blocks: 1 }).catch(() => {}), 500);
+  blocks = setInterval(makeBlock, 500);
   bench = await Bench.open(world, sample);
   for (const [i, account] of AUDITORS.entries()) nodes.push(new Node(world, account, `auditor-${i}`, ["audit"]));
   nodes.push(new Node(world, LAZY, "lazy", ["audit", "--sample", "0", "--lazy"]));
@@ -177,12 +178,14 @@ test("a reorganisation between claim and commitment costs a training, and no bon
   const job = await protocol.read("Jobs", "jobOf", [BigInt(fields.job)]);
   const before = await protocol.read("Jobs", "seedOf", [BigInt(fields.job)]);
   // The claim is mined once more, in another block of the same height; what came after it is gone.
+  clearInterval(blocks);
   const { transactions } = await protocol.chain.getBlock({ blockNumber: BigInt(job.claimBlock) });
   const raw = await protocol.chain.request({ method: "eth_getRawTransactionByHash", params: [transactions[0]] });
   const head = await protocol.chain.getBlockNumber();
   const depth = Number(head - BigInt(job.claimBlock)) + 1;
   await protocol.chain.mine({ blocks: Math.max(0, 3 - depth) });
   await protocol.chain.request({ method: "anvil_reorg", params: [Math.max(3, depth), [[raw, Math.max(0, 3 - depth)]]] });
+  blocks = setInterval(makeBlock, 500);
   assert.equal(await node.ended, 0, node.lines.join("\n"));
   assert.ok(node.lines.some((line) => line.includes("the seed is another one")), "it noticed");
   assert.notEqual(await protocol.read("Jobs", "seedOf", [BigInt(fields.job)]), before);

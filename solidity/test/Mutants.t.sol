@@ -27,7 +27,7 @@ contract MutantsTest is Court {
 
     /// @dev Equal bounds are looked at in the order of their places, which is how a search was measured.
     function test_tree_findsTheFirstOfEqualBounds() public pure {
-        (uint256 child, uint256 code) = BoundTree.largest(0x0007_0009_0009_0003, 0);
+        (uint256 child, uint256 code) = BoundTree.largest(0x0007000900090003, 0);
         vm.assertEq(child, 1, "child");
         vm.assertEq(code, 9, "code");
     }

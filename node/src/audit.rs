@@ -15,13 +15,17 @@ use alloy::{
     signers::{Signer, local::PrivateKeySigner},
 };
 use alloy_sol_types::SolValue;
-use delea_contracts_abi::{JobState, Jobs, Jury, bindings::jobs::IJobs};
+use delea_contracts_abi::{
+    JobState, Jobs, Jury,
+    bindings::jobs::{IJobs, IRounds},
+};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
     error::NodeError,
     inputs::Desk,
+    rounds,
     store::write_whole,
     verify::{Extent, Verdict, finding_withheld, verify},
 };
@@ -55,6 +59,9 @@ pub(crate) struct Auditor {
     /// Jobs below this number are over.
     first: u64,
     looked_at: BTreeSet<u64>,
+    /// Models of the jobs seen, whose rounds are watched, and the posted averages that were checked.
+    models: BTreeSet<Address>,
+    averages: BTreeSet<(Address, u64)>,
     memory: Memory,
 }
 
@@ -63,6 +70,30 @@ pub(crate) struct Auditor {
 struct Memory {
     /// Findings by case and whether the second jury had it.
     findings: BTreeMap<String, B256>,
+}
+
+/// What a case is about.
+enum Matter {
+    /// A job's result.
+    Job(u64, Box<IJobs::Job>),
+    /// A posted average of a model's round.
+    Average(Address, Box<IRounds::Average>),
+}
+
+impl Matter {
+    fn case(&self) -> u64 {
+        match self {
+            Self::Job(_, job) => job.caseId,
+            Self::Average(_, average) => average.caseId,
+        }
+    }
+
+    fn claimed(&self) -> B256 {
+        match self {
+            Self::Job(_, job) => job.resultHash,
+            Self::Average(_, average) => average.parametersHash,
+        }
+    }
 }
 
 /// What one look around did.
@@ -96,6 +127,8 @@ impl Auditor {
             stop,
             first: 1,
             looked_at: BTreeSet::new(),
+            models: BTreeSet::new(),
+            averages: BTreeSet::new(),
         })
     }
 
@@ -163,6 +196,7 @@ impl Auditor {
                     self.first = at + 1;
                 }
                 all_over &= over;
+                self.models.insert(job.model);
                 if state == JobState::Revealed {
                     match self.attend(at, &job).await {
                         Ok(did) => {
@@ -182,12 +216,59 @@ impl Auditor {
                 at += 1;
             }
         }
+        for model in self.models.clone() {
+            match self.attend_round(model).await {
+                Ok(did) => {
+                    round.acted |= did.acted;
+                    round.waiting |= did.waiting;
+                }
+                Err(error) => {
+                    round.waiting = true;
+                    warn!(%model, %error, "will look again");
+                }
+            }
+        }
         Ok(round)
+    }
+
+    /// Looks at a posted average, doubts one that does not hold, and votes in its case.
+    async fn attend_round(&mut self, model: Address) -> Result<Round, NodeError> {
+        let chain = self.desk.chain.clone();
+        let jobs = chain.contracts.jobs;
+        let posted = chain.read(jobs, Jobs::averageOfCall { model }).await?;
+        if posted.poster.is_zero() {
+            return Ok(Round::default());
+        }
+        if posted.caseId != 0 {
+            return self.case(&Matter::Average(model, Box::new(posted))).await;
+        }
+        let key = (model, posted.postedAt);
+        if posted.poster == chain.me()? || self.policy.lazy || self.averages.contains(&key) {
+            return Ok(Round { acted: false, waiting: true });
+        }
+        let round = chain.read(jobs, Jobs::roundOfCall { model }).await?;
+        let honest = rounds::average(&self.desk, model, &round).await?;
+        let holds =
+            posted.parametersHash.0 == honest.digest.0 && posted.accuracyPpm == honest.accuracy_ppm;
+        if holds {
+            info!(%model, verdict = "holds", "the posted average is the trainings' own");
+        } else {
+            let rules = chain.rules(model).await?;
+            let bond = chain.bond(model, &rules).await?;
+            match chain.send(jobs, Jobs::challengeAverageCall { model }, bond).await {
+                Ok(_) => info!(%model, verdict = "doubted", "the posted average is another one"),
+                Err(error)
+                    if matches!(error.name(), Some("AlreadyChallenged" | "WindowClosed")) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.averages.insert(key);
+        Ok(Round { acted: true, waiting: true })
     }
 
     async fn attend(&mut self, id: u64, job: &IJobs::Job) -> Result<Round, NodeError> {
         if job.caseId != 0 {
-            return self.case(id, job).await;
+            return self.case(&Matter::Job(id, Box::new(job.clone()))).await;
         }
         let acted = !self.looked_at.contains(&id)
             && job.worker != self.desk.chain.me()?
@@ -242,9 +323,9 @@ impl Auditor {
     }
 
     /// Moves a case on, and votes in it if this account is on its jury.
-    async fn case(&mut self, id: u64, job: &IJobs::Job) -> Result<Round, NodeError> {
+    async fn case(&mut self, matter: &Matter) -> Result<Round, NodeError> {
         let chain = self.desk.chain.clone();
-        let (jury, case) = (chain.contracts.jury, job.caseId);
+        let (jury, case) = (chain.contracts.jury, matter.case());
         let state = chain.read(jury, Jury::caseOfCall { caseId: case }).await?;
         let me = chain.me()?;
         let waiting = Round { acted: false, waiting: true };
@@ -263,11 +344,11 @@ impl Auditor {
                     && votes.findings[seat].is_zero()
                 {
                     if now <= state.commitUntil && !all_in {
-                        self.vote(id, job, case, state.redrawn).await?;
+                        self.vote(matter, state.redrawn).await?;
                         return Ok(acted);
                     }
                     if now <= state.revealUntil {
-                        self.reveal(id, job, case, state.redrawn).await?;
+                        self.reveal(matter, state.redrawn).await?;
                         return Ok(acted);
                     }
                 }
@@ -279,9 +360,16 @@ impl Auditor {
             }
             // The one who doubted, or judged, settles: the bonds are divided then.
             CLOSED => {
-                let result = chain.claimed(id, job).await?.result;
                 let jobs = chain.contracts.jobs;
-                self.try_send(jobs, Jobs::settleCall { id, result }).await?;
+                match matter {
+                    Matter::Job(id, job) => {
+                        let result = chain.claimed(*id, job).await?.result;
+                        self.try_send(jobs, Jobs::settleCall { id: *id, result }).await?;
+                    }
+                    Matter::Average(model, _) => {
+                        self.try_send(jobs, Jobs::settleAverageCall { model: *model }).await?;
+                    }
+                }
                 Ok(acted)
             }
             _ => Ok(waiting),
@@ -301,33 +389,19 @@ impl Auditor {
     }
 
     /// What this juror finds; computed once a jury.
-    async fn finding(
-        &mut self,
-        id: u64,
-        job: &IJobs::Job,
-        case: u64,
-        redrawn: bool,
-    ) -> Result<B256, NodeError> {
+    async fn finding(&mut self, matter: &Matter, redrawn: bool) -> Result<B256, NodeError> {
+        let case = matter.case();
         let key = format!("{case}{}", if redrawn { "-again" } else { "" });
         if let Some(finding) = self.memory.findings.get(&key) {
             return Ok(*finding);
         }
-        let finding = if self.policy.lazy {
-            job.resultHash
-        } else {
-            let claimed = self.desk.chain.claimed(id, job).await?;
-            match verify(&self.desk, id, job, &claimed, Extent::Whole).await {
-                Ok(Verdict { finding: Some(finding), words, .. }) => {
-                    info!(job = id, case, %finding, "{words}");
-                    finding
-                }
-                Ok(_) => return Err(NodeError::Cannot("the check was not whole".into())),
-                Err(NodeError::Missing { what, .. }) => {
-                    warn!(job = id, case, what, "withheld");
-                    finding_withheld()
-                }
-                Err(error) => return Err(error),
+        let found = if self.policy.lazy { Ok(matter.claimed()) } else { self.judge(matter).await };
+        let finding = match found {
+            Err(NodeError::Missing { what, .. }) => {
+                warn!(case, what, "withheld");
+                finding_withheld()
             }
+            found => found?,
         };
         self.memory.findings.insert(key, finding);
         let text = serde_json::to_vec(&self.memory).unwrap_or_default();
@@ -335,45 +409,56 @@ impl Auditor {
         Ok(finding)
     }
 
+    /// Does the work again.
+    async fn judge(&self, matter: &Matter) -> Result<B256, NodeError> {
+        let (chain, case) = (&self.desk.chain, matter.case());
+        match matter {
+            Matter::Job(id, job) => {
+                let claimed = chain.claimed(*id, job).await?;
+                let verdict = verify(&self.desk, *id, job, &claimed, Extent::Whole).await?;
+                info!(job = id, case, "{}", verdict.words);
+                verdict.finding.ok_or_else(|| NodeError::Cannot("the check was not whole".into()))
+            }
+            Matter::Average(model, posted) => {
+                let call = Jobs::roundOfCall { model: *model };
+                let round = chain.read(chain.contracts.jobs, call).await?;
+                let honest = rounds::average(&self.desk, *model, &round).await?;
+                let hash = B256::from(honest.digest.0);
+                // The right average with a wrong accuracy is a wrong claim too.
+                let exaggerated =
+                    hash == posted.parametersHash && honest.accuracy_ppm != posted.accuracyPpm;
+                Ok(if exaggerated { keccak256(hash) } else { hash })
+            }
+        }
+    }
+
     fn salt(&self, case: u64, redrawn: bool) -> B256 {
         keccak256((self.secret, case, redrawn).abi_encode_params())
     }
 
-    async fn vote(
-        &mut self,
-        id: u64,
-        job: &IJobs::Job,
-        case: u64,
-        redrawn: bool,
-    ) -> Result<(), NodeError> {
-        let chain = self.desk.chain.clone();
-        let finding = self.finding(id, job, case, redrawn).await?;
+    async fn vote(&mut self, matter: &Matter, redrawn: bool) -> Result<(), NodeError> {
+        let (chain, case) = (self.desk.chain.clone(), matter.case());
+        let finding = self.finding(matter, redrawn).await?;
         let salt = self.salt(case, redrawn);
         let commitment = keccak256((case, chain.me()?, finding, salt).abi_encode_params());
         let call = Jury::commitVoteCall { caseId: case, commitment };
         match chain.send(chain.contracts.jury, call, U256::ZERO).await {
-            Ok(_) => info!(job = id, case, "voted"),
+            Ok(_) => info!(case, "voted"),
             Err(error) if error.name() == Some("VotedBefore") => {}
             Err(error) => {
-                error!(job = id, case, %error, "the vote was refused");
+                error!(case, %error, "the vote was refused");
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    async fn reveal(
-        &mut self,
-        id: u64,
-        job: &IJobs::Job,
-        case: u64,
-        redrawn: bool,
-    ) -> Result<(), NodeError> {
-        let chain = self.desk.chain.clone();
-        let finding = self.finding(id, job, case, redrawn).await?;
+    async fn reveal(&mut self, matter: &Matter, redrawn: bool) -> Result<(), NodeError> {
+        let (chain, case) = (self.desk.chain.clone(), matter.case());
+        let finding = self.finding(matter, redrawn).await?;
         let call = Jury::revealVoteCall { caseId: case, finding, salt: self.salt(case, redrawn) };
         match chain.send(chain.contracts.jury, call, U256::ZERO).await {
-            Ok(_) => info!(job = id, case, "vote revealed"),
+            Ok(_) => info!(case, "vote revealed"),
             // Others still have time to commit.
             Err(error) if error.name() == Some("OutOfTime") => {}
             Err(error) => return Err(error),

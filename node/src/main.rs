@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod exact;
 mod inputs;
+mod rounds;
 mod score;
 mod serve;
 mod store;
@@ -219,12 +220,14 @@ async fn train(
         info!(job = id, "going on");
         worker.bring_home(id).await?;
     }
+    worker.publish_round(model).await?;
     let mut done = 0;
     let mut all_paid = true;
     while jobs == 0 || done < jobs {
         let id = worker.take(model, steps).await?;
         info!(job = id, "taken");
         let end = worker.bring_home(id).await?;
+        worker.publish_round(model).await?;
         if end != JobState::Settled {
             warn!(job = id, ?end, "not paid");
             all_paid = false;

@@ -27,6 +27,7 @@ use crate::{
     chain::REPLAY,
     error::NodeError,
     inputs::{Desk, blocking},
+    rounds,
     store::write_whole,
 };
 
@@ -180,6 +181,17 @@ impl Worker {
                 },
             }
         }
+    }
+
+    /// Waits until the round of a settled training is published, and does what that takes.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`], or whatever hinders it.
+    pub(crate) async fn publish_round(&self, model: Address) -> Result<(), NodeError> {
+        while rounds::tend(&self.desk, model).await? {
+            self.pause().await?;
+        }
+        Ok(())
     }
 
     async fn commit(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {

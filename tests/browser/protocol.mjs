@@ -23,6 +23,10 @@ export class Protocol {
     this.transport = http(world.rpcUrl);
   }
 
+  abi(contract) {
+    return ABI[contract];
+  }
+
   read(contract, functionName, args = []) {
     return this.chain.readContract({ address: this.contracts[contract], abi: ABI[contract], functionName, args });
   }

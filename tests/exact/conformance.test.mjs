@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { before, test } from "node:test";
 import { exactRuntime } from "../../local/runtime.mjs";
-import { fromFrame, openExact, toFrame, trainExact } from "../../local/exact.mjs";
+import { openExact, trainExact } from "../../local/exact.mjs";
 import { chromium } from "../chromium.mjs";
 import { conform, jobOf, names } from "./jobs.mjs";
+import { speak } from "./process.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const VECTORS = path.join(ROOT, "tests/vectors/exact.json");
@@ -141,29 +142,4 @@ async function inBrowser(name, command, flags) {
     server.closeAllConnections();
     await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
-}
-
-/** Calls over a process's standard streams: each frame after its length. */
-function speak(child) {
-  let buffer = Buffer.alloc(0);
-  let wake = () => {};
-  child.stdout.on("data", (data) => {
-    buffer = Buffer.concat([buffer, data]);
-    wake();
-  });
-  const take = async (length) => {
-    while (buffer.length < length) await new Promise((resolve) => (wake = resolve));
-    const part = buffer.subarray(0, length);
-    buffer = buffer.subarray(length);
-    return part;
-  };
-  return async (value) => {
-    const frame = toFrame(value);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(frame.length);
-    child.stdin.write(Buffer.concat([length, frame]));
-    const answer = fromFrame(new Uint8Array(await take((await take(4)).readUInt32LE())));
-    if (answer.type === "failed") throw new Error(JSON.stringify(answer.error));
-    return answer;
-  };
 }

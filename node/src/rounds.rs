@@ -1,0 +1,131 @@
+//! Rounds of several trainings: their average, made by the exact runtime, posted, and checked.
+
+use alloy::primitives::{Address, B256, U256};
+use alloy_sol_types::{SolCall, SolEvent};
+use delea_contracts_abi::{Jobs, Model, bindings::jobs::IRounds};
+use delea_model_runtime::{
+    content::Digest,
+    message::{Event, Part, Request},
+};
+use tracing::info;
+
+use crate::{
+    error::NodeError,
+    inputs::{Desk, blocking},
+};
+
+/// What the accepted trainings of a round give.
+#[derive(Debug, Clone)]
+pub(crate) struct Average {
+    /// The parameter file.
+    pub(crate) parameters: Vec<u8>,
+    /// Its digest.
+    pub(crate) digest: Digest,
+    /// Share of held-out examples that it answers right, in parts per million.
+    pub(crate) accuracy_ppm: u32,
+}
+
+/// Averages the accepted trainings of a model's round, weighted by their steps, in the order of their
+/// acceptance.
+///
+/// # Errors
+/// [`NodeError::Untrusted`] where the chain's node leaves one out; [`NodeError::Missing`] where nobody has
+/// the parameters of one.
+pub(crate) async fn average(
+    desk: &Desk,
+    model: Address,
+    round: &IRounds::Round,
+) -> Result<Average, NodeError> {
+    let chain = &desk.chain;
+    let logs = chain.logs(chain.contracts.jobs, Jobs::UpdateAccepted::SIGNATURE_HASH, None).await?;
+    let mut updates: Vec<_> = logs
+        .iter()
+        .filter_map(|log| Jobs::UpdateAccepted::decode_log(&log.inner).ok())
+        .map(|event| event.data)
+        .filter(|update| update.model == model && update.round == round.number)
+        .collect();
+    updates.sort_by_key(|update| update.place);
+    // A round in which nothing was left begins anew under the same number.
+    let begun = updates.iter().rposition(|update| update.place == 1).unwrap_or_default();
+    let updates = &updates[begun..];
+    if !updates.iter().map(|update| update.place).eq(1..=round.accepted) {
+        return Err(NodeError::Untrusted(format!(
+            "it leaves out trainings of the round of {model}"
+        )));
+    }
+    let mut parts = Vec::with_capacity(updates.len());
+    for update in updates {
+        let what = format!("the parameters of job {}", update.job);
+        let parameters = desk.blobs.get(Digest(update.parametersHash.0), &what).await?;
+        parts.push(Part { units: update.steps, parameters: parameters.into() });
+    }
+    let manifest = desk.manifest(model).await?;
+    let dataset = desk.blobs.get(manifest.dataset.digest, "the data set").await?;
+    let runtime = desk.runtime_of(&manifest).await?;
+    blocking(move || {
+        let other = || NodeError::Engine("it gave another answer than asked for".into());
+        let mut exact = runtime.open()?;
+        let Event::Parameters { digest, parameters } = exact.ask(Request::Average { parts })?
+        else {
+            return Err(other());
+        };
+        let request = Request::Evaluate {
+            spec: manifest.spec,
+            parameters: parameters.clone(),
+            dataset: dataset.into(),
+        };
+        let Event::Evaluated(found) = exact.ask(request)? else { return Err(other()) };
+        let parameters = parameters.into_vec();
+        Ok(Average { parameters, digest, accuracy_ppm: found.accuracy_ppm })
+    })
+    .await
+}
+
+/// Brings a model's round on, once it is closed: publishes a training that is alone, averages several,
+/// settles a posted average. Whether there is something to wait for.
+///
+/// # Errors
+/// As [`average`]; what others did first is no error.
+pub(crate) async fn tend(desk: &Desk, model: Address) -> Result<bool, NodeError> {
+    let chain = &desk.chain;
+    let jobs = chain.contracts.jobs;
+    let round = chain.read(jobs, Jobs::roundOfCall { model }).await?;
+    let number = chain.read(model, Model::roundCall {}).await?;
+    if round.number != number || round.accepted + round.pending == 0 {
+        return Ok(false);
+    }
+    let waiting = chain.read(jobs, Jobs::averageOfCall { model }).await?;
+    if !waiting.poster.is_zero() {
+        attempt(desk, Jobs::settleAverageCall { model }, U256::ZERO).await?;
+        return Ok(true);
+    }
+    if round.pending > 0 || chain.now().await? <= round.commitsUntil {
+        return Ok(true);
+    }
+    if round.accepted == 1 {
+        attempt(desk, Jobs::publishRoundCall { model }, U256::ZERO).await?;
+        return Ok(true);
+    }
+    let average = average(desk, model, &round).await?;
+    let (accuracy_ppm, trainings) = (average.accuracy_ppm, round.accepted);
+    desk.blobs.publish(average.parameters, "the average").await?;
+    let bond = chain.bond(model, &chain.rules(model).await?).await?;
+    let call = Jobs::postAverageCall {
+        model,
+        parametersHash: B256::from(average.digest.0),
+        accuracyPpm: accuracy_ppm,
+    };
+    if attempt(desk, call, bond).await? {
+        info!(%model, trainings, accuracy_ppm, "average posted");
+    }
+    Ok(true)
+}
+
+/// Sends what others may have sent first. Whether it was this node's.
+async fn attempt<C: SolCall>(desk: &Desk, call: C, value: U256) -> Result<bool, NodeError> {
+    match desk.chain.send(desk.chain.contracts.jobs, call, value).await {
+        Ok(_) => Ok(true),
+        Err(NodeError::Refused(_) | NodeError::Reverted(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

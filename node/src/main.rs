@@ -2,9 +2,9 @@
 //! through alloy.
 
 mod audit;
-mod call_limits;
 mod chain;
 mod config;
+mod drive;
 mod error;
 mod exact;
 mod inputs;

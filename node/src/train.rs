@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
 use crate::{
-    call_limits::SLICE,
     chain::REPLAY,
+    drive::SLICE,
     error::NodeError,
     inputs::{Desk, blocking},
     rounds,
@@ -33,6 +33,7 @@ use crate::{
 
 /// Between two checkpoints of a training.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+const REORGANISED: &str = "the chain was reorganised, and the seed is another one; training again";
 
 /// Works for an account.
 pub(crate) struct Worker {
@@ -203,15 +204,15 @@ impl Worker {
         }
         let seed = chain.seed(id, job).await?;
         let kept = match self.kept(id) {
-            // A reorganisation of the chain can change the seed; the work is then another one.
             Ok(kept) if kept.seed == seed => kept,
-            _ => self.train(id, job, seed).await?,
+            Ok(_) => {
+                warn!(job = id, "{REORGANISED}");
+                self.train(id, job, seed).await?
+            }
+            Err(_) => self.train(id, job, seed).await?,
         };
         if chain.seed(id, &chain.job(id).await?).await? != seed {
-            warn!(
-                job = id,
-                "the chain was reorganised, and the seed is another one; training again"
-            );
+            warn!(job = id, "{REORGANISED}");
             return Ok(());
         }
         let parameters = self.desk.blobs.get(kept.output, "the trained parameters").await?;

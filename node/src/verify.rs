@@ -10,8 +10,8 @@ use delea_model_runtime::{
 use tracing::info;
 
 use crate::{
-    call_limits::SLICE,
     chain::{Claimed, REPLAY, result_hash},
+    drive::SLICE,
     error::NodeError,
     inputs::{Desk, blocking},
 };
@@ -105,7 +105,7 @@ async fn replay(
         let mut departs = None;
         let result = runtime.open()?.train(training, None, SLICE, |_, answer| {
             if let (None, Some(trace)) = (departs, &trace) {
-                departs = trace.first_difference(crate::call_limits::leaves(answer));
+                departs = trace.first_difference(crate::drive::leaves(answer));
             }
             Ok(())
         })?;

@@ -80,6 +80,21 @@ own("a forged checkpoint is found, and the page says between which steps", async
   await picture(page, "checked-and-forged");
 });
 
+own("a model of another runtime version is not replayed by this page, which says who can", async ({ page, chain: { world, protocol } }) => {
+  const job = await protocol.announce(person(5), { units: 60 });
+  await protocol.commit(person(5), job);
+  await page.route("**/delea.json", async (route) => {
+    const response = await route.fetch();
+    const config = await response.json();
+    config.workers.runtime = `0x${"ab".repeat(32)}`;
+    await route.fulfill({ response, json: config });
+  });
+  await page.goto(`${world.url}/job/${job}`);
+  await page.getByTestId("check-job").click();
+  await expect(page.getByTestId("check-failed")).toContainText("another version of the exact runtime");
+  await picture(page, "other-runtime");
+});
+
 own("a result is measured: what holds, and what was only said", async ({ page, chain: { world, protocol } }) => {
   const { parametersHash } = await protocol.read("Model", "version", [0]);
   const file = await readFile(path.join(world.folder, "blobs", cidOf(parametersHash)));

@@ -6,6 +6,7 @@ use delea_model_runtime::{
     RuntimeError,
     commitment::{self, Leaf, Trace},
     content::Digest,
+    manifest::Manifest,
     message::{Bytes, Event, Request, Segment, TrainJob},
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
@@ -96,6 +97,9 @@ pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<V
     let Claim { job, detail, outcome, revealed } = claim;
     let config = desk.app.config();
     let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
+    if !job.by_result {
+        require_runtime(&manifest, &config)?;
+    }
     let dataset = blobs::get(&config, manifest.dataset.digest, "the data set").await;
     let dataset = Bytes::from(dataset.map_err(say)?);
     // A worker of its own: a training may be going on in the other one.
@@ -261,6 +265,19 @@ async fn trace(config: &Config, digest: Digest, claim: &Claim) -> Result<Trace, 
     let bytes = blobs::get(config, digest, "the list of checkpoints").await.map_err(say)?;
     let Outcome { checkpoint_root, output, .. } = claim.outcome;
     Trace::from_bytes(&bytes, claim.job.units, checkpoint_root, output).map_err(say)
+}
+
+/// Errors where a model was made for another version of the exact tier than this page's: its trainings
+/// have other bits.
+pub(crate) fn require_runtime(manifest: &Manifest, config: &Config) -> Result<(), String> {
+    match (manifest.runtime, config.workers.runtime) {
+        (Some(wanted), Some(own)) if wanted != own => Err(format!(
+            "This model was made for another version of the exact runtime, {}, than this page’s, {}. A node fetches it by its hash: `delea-node verify`, `delea-node train`.",
+            format::short_hash(&wanted.to_string()),
+            format::short_hash(&own.to_string()),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn say(error: impl std::fmt::Display) -> String {

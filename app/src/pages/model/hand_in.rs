@@ -20,8 +20,8 @@ use crate::{
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError, error_name},
     },
-    jobs::{keep, machine::Finished, trainer::sentence},
-    store::blobs,
+    jobs::{check::require_runtime, keep, machine::Finished, trainer::sentence},
+    store::{blobs, documents},
 };
 
 /// What the visitor sees of it.
@@ -280,6 +280,8 @@ pub(super) async fn announce(
     let detail =
         contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
     let summary = &detail.summary;
+    let manifest = documents::manifest(&config, summary.manifest).await.map_err(say)?;
+    require_runtime(&manifest, &config).map_err(Some)?;
     let least = quotes::least(quotes::reward(&detail, steps));
     let data = jobs::start_call(model.address, summary.head, steps, summary.manifest, least);
     let mut call = Call::new(config.contracts.jobs, data);

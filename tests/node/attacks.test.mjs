@@ -177,14 +177,15 @@ test("a reorganisation between claim and commitment costs a training, and no bon
   await node.log('"message":"training"');
   const job = await protocol.read("Jobs", "jobOf", [BigInt(fields.job)]);
   const before = await protocol.read("Jobs", "seedOf", [BigInt(fields.job)]);
-  // The claim is mined once more, in another block of the same height; what came after it is gone.
+  // The claim is mined once more, one block later; what came after it is gone.
   clearInterval(blocks);
-  const { transactions } = await protocol.chain.getBlock({ blockNumber: BigInt(job.claimBlock) });
-  const raw = await protocol.chain.request({ method: "eth_getRawTransactionByHash", params: [transactions[0]] });
+  const { transactions } = await protocol.chain.getBlock({ blockNumber: BigInt(job.claimBlock), includeTransactions: true });
+  const { hash } = transactions.find(({ from }) => from === HONEST.address.toLowerCase());
+  const raw = await protocol.chain.request({ method: "eth_getRawTransactionByHash", params: [hash] });
   const head = await protocol.chain.getBlockNumber();
   const depth = Number(head - BigInt(job.claimBlock)) + 1;
   await protocol.chain.mine({ blocks: Math.max(0, 3 - depth) });
-  await protocol.chain.request({ method: "anvil_reorg", params: [Math.max(3, depth), [[raw, Math.max(0, 3 - depth)]]] });
+  await protocol.chain.request({ method: "anvil_reorg", params: [Math.max(3, depth), [[raw, 1]]] });
   blocks = setInterval(makeBlock, 500);
   assert.equal(await node.ended, 0, node.lines.join("\n"));
   assert.ok(node.lines.some((line) => line.includes("the seed is another one")), "it noticed");

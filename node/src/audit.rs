@@ -103,6 +103,18 @@ struct Round {
     waiting: bool,
 }
 
+impl Round {
+    /// Adds what came of one matter. One that fails must not keep an auditor from the others.
+    fn add(&mut self, did: Result<Self, NodeError>, what: &str) {
+        let did = did.unwrap_or_else(|error| {
+            warn!(what, %error, "will look again");
+            Self { acted: false, waiting: true }
+        });
+        self.acted |= did.acted;
+        self.waiting |= did.waiting;
+    }
+}
+
 impl Auditor {
     /// An auditor that ends soon after `stop` is set.
     ///
@@ -198,17 +210,7 @@ impl Auditor {
                 all_over &= over;
                 self.models.insert(job.model);
                 if state == JobState::Revealed {
-                    match self.attend(at, &job).await {
-                        Ok(did) => {
-                            round.acted |= did.acted;
-                            round.waiting |= did.waiting;
-                        }
-                        // One job must not keep an auditor from the others.
-                        Err(error) => {
-                            round.waiting = true;
-                            warn!(job = at, %error, "will look again");
-                        }
-                    }
+                    round.add(self.attend(at, &job).await, &format!("job {at}"));
                 }
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(round);
@@ -217,16 +219,7 @@ impl Auditor {
             }
         }
         for model in self.models.clone() {
-            match self.attend_round(model).await {
-                Ok(did) => {
-                    round.acted |= did.acted;
-                    round.waiting |= did.waiting;
-                }
-                Err(error) => {
-                    round.waiting = true;
-                    warn!(%model, %error, "will look again");
-                }
-            }
+            round.add(self.attend_round(model).await, &format!("the round of {model}"));
         }
         Ok(round)
     }
@@ -332,7 +325,7 @@ impl Auditor {
         let acted = Round { acted: true, waiting: true };
         match state.stage {
             DRAWING => {
-                self.try_send(jury, Jury::drawCall { caseId: case }).await?;
+                chain.attempt(jury, Jury::drawCall { caseId: case }, U256::ZERO).await?;
                 Ok(acted)
             }
             VOTING => {
@@ -353,7 +346,7 @@ impl Auditor {
                     }
                 }
                 if now > state.revealUntil || (all_in && state.revealed == state.size) {
-                    self.try_send(jury, Jury::closeCall { caseId: case }).await?;
+                    chain.attempt(jury, Jury::closeCall { caseId: case }, U256::ZERO).await?;
                     return Ok(acted);
                 }
                 Ok(waiting)
@@ -364,27 +357,19 @@ impl Auditor {
                 match matter {
                     Matter::Job(id, job) => {
                         let result = chain.claimed(*id, job).await?.result;
-                        self.try_send(jobs, Jobs::settleCall { id: *id, result }).await?;
+                        chain
+                            .attempt(jobs, Jobs::settleCall { id: *id, result }, U256::ZERO)
+                            .await?;
                     }
                     Matter::Average(model, _) => {
-                        self.try_send(jobs, Jobs::settleAverageCall { model: *model }).await?;
+                        chain
+                            .attempt(jobs, Jobs::settleAverageCall { model: *model }, U256::ZERO)
+                            .await?;
                     }
                 }
                 Ok(acted)
             }
             _ => Ok(waiting),
-        }
-    }
-
-    /// Sends what anybody may send, and somebody else may have sent first.
-    async fn try_send<C: alloy_sol_types::SolCall>(
-        &self,
-        to: Address,
-        call: C,
-    ) -> Result<(), NodeError> {
-        match self.desk.chain.send(to, call, U256::ZERO).await {
-            Ok(_) | Err(NodeError::Refused(_) | NodeError::Reverted(_)) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 

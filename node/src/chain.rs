@@ -141,7 +141,24 @@ impl Chain {
         }
     }
 
-    /// Number and hash of a block; none if the chain does not have it.
+    /// Sends what anybody may send, and somebody else may have sent first. Whether it was this node's.
+    ///
+    /// # Errors
+    /// As [`Chain::send`], but for what a contract refused.
+    pub(crate) async fn attempt<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<bool, NodeError> {
+        match self.send(to, call, value).await {
+            Ok(_) => Ok(true),
+            Err(NodeError::Refused(_) | NodeError::Reverted(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hash of a block; none if the chain does not have it.
     ///
     /// # Errors
     /// [`NodeError::Chain`].

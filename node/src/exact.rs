@@ -12,6 +12,9 @@ use wasmtime::{Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store
 
 use crate::error::NodeError;
 
+/// Steps between two looks at wishes: some tens of milliseconds of a small model.
+const SLICE: u32 = 20;
+
 fn engine_error(error: impl std::fmt::Display) -> NodeError {
     // With its causes.
     NodeError::Engine(format!("{error:#}"))
@@ -128,14 +131,13 @@ impl Exact {
         &mut self,
         job: TrainJob,
         checkpoint: Option<Vec<u8>>,
-        slice: u32,
         mut each: impl FnMut(&mut Self, &Answer) -> Result<(), NodeError>,
     ) -> Result<TrainResult, NodeError> {
         let checkpoint = checkpoint.map(Into::into);
         let mut answer = self.call(&Call::Begin { job: Box::new(job), checkpoint })?;
         loop {
             each(self, &answer)?;
-            answer = self.call(&Call::Advance { steps: slice })?;
+            answer = self.call(&Call::Advance { steps: SLICE })?;
             if let Answer::Trained(result) = answer {
                 return Ok(*result);
             }

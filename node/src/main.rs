@@ -4,7 +4,6 @@
 mod audit;
 mod chain;
 mod config;
-mod drive;
 mod error;
 mod exact;
 mod inputs;

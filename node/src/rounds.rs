@@ -1,7 +1,7 @@
 //! Rounds of several trainings: their average, made by the exact runtime, posted, and checked.
 
 use alloy::primitives::{Address, B256, U256};
-use alloy_sol_types::{SolCall, SolEvent};
+use alloy_sol_types::SolEvent;
 use delea_contracts_abi::{Jobs, Model, bindings::jobs::IRounds};
 use delea_model_runtime::{
     content::Digest,
@@ -45,9 +45,6 @@ pub(crate) async fn average(
         .filter(|update| update.model == model && update.round == round.number)
         .collect();
     updates.sort_by_key(|update| update.place);
-    // A round in which nothing was left begins anew under the same number.
-    let begun = updates.iter().rposition(|update| update.place == 1).unwrap_or_default();
-    let updates = &updates[begun..];
     if !updates.iter().map(|update| update.place).eq(1..=round.accepted) {
         return Err(NodeError::Untrusted(format!(
             "it leaves out trainings of the round of {model}"
@@ -96,14 +93,14 @@ pub(crate) async fn tend(desk: &Desk, model: Address) -> Result<bool, NodeError>
     }
     let waiting = chain.read(jobs, Jobs::averageOfCall { model }).await?;
     if !waiting.poster.is_zero() {
-        attempt(desk, Jobs::settleAverageCall { model }, U256::ZERO).await?;
+        chain.attempt(jobs, Jobs::settleAverageCall { model }, U256::ZERO).await?;
         return Ok(true);
     }
     if round.pending > 0 || chain.now().await? <= round.commitsUntil {
         return Ok(true);
     }
     if round.accepted == 1 {
-        attempt(desk, Jobs::publishRoundCall { model }, U256::ZERO).await?;
+        chain.attempt(jobs, Jobs::publishRoundCall { model }, U256::ZERO).await?;
         return Ok(true);
     }
     let average = average(desk, model, &round).await?;
@@ -115,17 +112,8 @@ pub(crate) async fn tend(desk: &Desk, model: Address) -> Result<bool, NodeError>
         parametersHash: B256::from(average.digest.0),
         accuracyPpm: accuracy_ppm,
     };
-    if attempt(desk, call, bond).await? {
+    if chain.attempt(jobs, call, bond).await? {
         info!(%model, trainings, accuracy_ppm, "average posted");
     }
     Ok(true)
-}
-
-/// Sends what others may have sent first. Whether it was this node's.
-async fn attempt<C: SolCall>(desk: &Desk, call: C, value: U256) -> Result<bool, NodeError> {
-    match desk.chain.send(desk.chain.contracts.jobs, call, value).await {
-        Ok(_) => Ok(true),
-        Err(NodeError::Refused(_) | NodeError::Reverted(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -24,7 +24,6 @@ use tracing::{debug, info, warn};
 
 use crate::{
     chain::REPLAY,
-    drive::SLICE,
     error::NodeError,
     inputs::{Desk, blocking},
     rounds,
@@ -264,7 +263,7 @@ impl Worker {
             // One of another seed is not taken by the runtime.
             let checkpoint = std::fs::read(&checkpoint_file).ok();
             let mut saved = Instant::now();
-            runtime.open()?.train(training, checkpoint, SLICE, |exact, answer| {
+            runtime.open()?.train(training, checkpoint, |exact, answer| {
                 let Answer::Advanced { progress, files } = answer else { return Ok(()) };
                 if let Some(files) = files {
                     blobs.keep(files.leaf.parameters, &files.parameters)?;

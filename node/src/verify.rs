@@ -3,6 +3,7 @@
 use alloy::primitives::{B256, keccak256};
 use delea_contracts_abi::bindings::jobs::IJobs;
 use delea_model_runtime::{
+    call::Answer,
     commitment::{self, Trace},
     content::Digest,
     message::{Bytes, Evaluation, Event, Request, Segment, TrainJob},
@@ -11,7 +12,6 @@ use tracing::info;
 
 use crate::{
     chain::{Claimed, REPLAY, result_hash},
-    drive::SLICE,
     error::NodeError,
     inputs::{Desk, blocking},
 };
@@ -92,10 +92,11 @@ async fn replay(
         None => None,
     };
     // A replay makes what a worker withholds, so nobody need wait for it.
-    let withheld = desk.blobs.get(output, "the trained parameters").await.is_err();
-    if let (Extent::Drawn, Some(trace), false, false) =
-        (extent, &trace, claimed.draw.is_zero(), withheld)
-        && let Some(verdict) = drawn(desk, &runtime, &training, trace, claimed).await?
+    let shown = desk.blobs.get(output, "the trained parameters").await.ok();
+    let withheld = shown.is_none();
+    if let (Extent::Drawn, Some(trace), false, Some(shown)) =
+        (extent, &trace, claimed.draw.is_zero(), shown)
+        && let Some(verdict) = drawn(desk, &runtime, &training, trace, claimed, shown).await?
     {
         return Ok(verdict);
     }
@@ -103,9 +104,11 @@ async fn replay(
     let claim = claimed.result.clone();
     let checked = blocking(move || {
         let mut departs = None;
-        let result = runtime.open()?.train(training, None, SLICE, |_, answer| {
-            if let (None, Some(trace)) = (departs, &trace) {
-                departs = trace.first_difference(crate::drive::leaves(answer));
+        let result = runtime.open()?.train(training, None, |_, answer| {
+            if let (None, Some(trace), Answer::Advanced { progress, .. }) =
+                (departs, &trace, answer)
+            {
+                departs = trace.first_difference(&progress.leaves);
             }
             Ok(())
         })?;
@@ -141,6 +144,7 @@ async fn drawn(
     training: &TrainJob,
     trace: &Trace,
     claimed: &Claimed,
+    shown: Vec<u8>,
 ) -> Result<Option<Verdict>, NodeError> {
     let steps = training.config.steps;
     let parts = commitment::drawn(claimed.draw.0, steps, commitment::CHECKED_SEGMENTS);
@@ -164,26 +168,25 @@ async fn drawn(
         job.segment = Some(Segment { from, optimizer, to });
         jobs.push((job, trace.leaves()[*part as usize]));
     }
-    let output = Digest(claimed.result.output.0);
     let measure = Request::Evaluate {
         spec: training.spec.clone(),
-        parameters: desk.blobs.get(output, "the trained parameters").await?.into(),
+        parameters: shown.into(),
         dataset: training.dataset.clone(),
     };
     let claimed_ppm = claimed.result.accuracyPpm;
     let runtime = runtime.clone();
     blocking(move || {
-        let mut done = 0;
+        let (mut exact, mut done) = (runtime.open()?, 0);
         for (job, leaf) in jobs {
             done += leaf.step - job.segment.as_ref().map_or(0, |segment| segment.from);
-            let found = runtime.open()?.train(job, None, SLICE, |_, _| Ok(()))?;
+            let found = exact.train(job, None, |_, _| Ok(()))?;
             if found.trace.leaves().last() != Some(&leaf) {
                 let words =
                     format!("Doing it again departs from the claim before step {}.", leaf.step);
                 return Ok(Some(Verdict { holds: false, words, finding: None }));
             }
         }
-        let found_ppm = accuracy(runtime.open()?.ask(measure)?)?.accuracy_ppm;
+        let found_ppm = accuracy(exact.ask(measure)?)?.accuracy_ppm;
         if found_ppm != claimed_ppm {
             let words = measured(found_ppm, claimed_ppm);
             return Ok(Some(Verdict { holds: false, words, finding: None }));

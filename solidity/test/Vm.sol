@@ -25,6 +25,7 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
     function deal(address account, uint256 balance) external;
+    function etch(address account, bytes calldata code) external;
     function prevrandao(bytes32 value) external;
     function setBlockhash(uint256 number, bytes32 hash) external;
     function addr(uint256 privateKey) external pure returns (address);

@@ -273,7 +273,8 @@ impl Auditor {
     async fn check(&mut self, id: u64, job: &IJobs::Job) -> Result<bool, NodeError> {
         let chain = self.desk.chain.clone();
         let rules = chain.rules(job.model).await?;
-        let until = job.revealedAt.to::<u64>() + u64::from(rules.challengeWindow);
+        let shown = job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter);
+        let until = shown + u64::from(rules.challengeWindow);
         let now = chain.now().await?;
         if now > until || !self.is_sampled(id) {
             self.looked_at.insert(id);
@@ -360,6 +361,8 @@ impl Auditor {
                         chain
                             .attempt(jobs, Jobs::settleCall { id: *id, result }, U256::ZERO)
                             .await?;
+                        // What no jury could decide is on view again.
+                        self.looked_at.remove(id);
                     }
                     Matter::Average(model, _) => {
                         chain

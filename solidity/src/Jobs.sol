@@ -182,7 +182,7 @@ contract Jobs is IJobs, Rounds {
     function challenge(uint64 id) external payable {
         Job storage job = _require(id, State.Revealed);
         IModel.Rules memory rules = IModel(job.model).rules();
-        uint64 until = job.revealedAt + rules.challengeWindow;
+        uint64 until = _windowUntil(job, rules);
         // forge-lint: disable-next-line(block-timestamp)
         if (block.timestamp > until) revert WindowClosed(until);
         if (job.challenger != address(0)) revert AlreadyChallenged(job.caseId);
@@ -197,21 +197,23 @@ contract Jobs is IJobs, Rounds {
         _requireResult(id, job, result);
         if (job.kind == IModel.JobKind.Train) _requireLive(id, job);
         IModel.Rules memory rules = IModel(job.model).rules();
-        address asset = _asset(job.model, rules);
-        uint64 until = job.revealedAt + rules.challengeWindow;
+        uint64 until = _windowUntil(job, rules);
+        (address challenger, uint64 caseId) = (job.challenger, job.caseId);
         // forge-lint: disable-next-line(block-timestamp)
-        if (job.challenger == address(0) && block.timestamp <= until) revert WindowOpen(until);
-
-        // Decided from here on: nothing below can bring the job back to this state.
-        job.state = State.Settled;
-        if (job.challenger != address(0)) {
-            IJury.Outcome outcome = _divide(asset, job.bond, job.worker, job.challenger, job.caseId);
-            if (outcome == IJury.Outcome.Refuted) return _reject(id, job);
-            if (outcome == IJury.Outcome.Undecided) return _end(id, job, 0);
+        if (challenger == address(0) && block.timestamp <= until) revert WindowOpen(until);
+        IJury.Outcome verdict = _verdict(challenger, caseId);
+        if (verdict == IJury.Outcome.Undecided) {
+            (job.challenger, job.caseId) = (address(0), 0);
+            // A window counts 136 years of seconds.
+            // forge-lint: disable-next-line(unsafe-typecast)
+            job.reopenedAfter = uint32(block.timestamp - job.revealedAt);
         } else {
-            VAULT.release(asset, job.worker, job.bond);
+            // Nothing below can bring the job back to this state.
+            job.state = State.Settled;
         }
-        _pay(id, job, result, rules);
+        _divide(_asset(job.model, rules), job.bond, job.worker, challenger, caseId, verdict);
+        if (verdict == IJury.Outcome.Upheld) _pay(id, job, result, rules);
+        else if (verdict == IJury.Outcome.Refuted) _reject(id, job);
     }
 
     function _pay(uint64 id, Job storage job, Result calldata result, IModel.Rules memory rules) internal {
@@ -230,7 +232,7 @@ contract Jobs is IJobs, Rounds {
             IModel(job.model).settleInference(id, job.worker, s, job.amount);
         } else if (IModel(job.model).payTraining(id, job.worker, s, job.amount) == 0) {
             // The pool has fallen below what the worker wanted: the work is theirs, and nothing is published.
-            return _end(id, job, 0);
+            return _end(id, job);
         } else {
             _accept(id, job, result);
         }
@@ -300,10 +302,10 @@ contract Jobs is IJobs, Rounds {
     }
 
     /// @dev Ends a committed job whose bonds have found their way.
-    function _end(uint64 id, Job storage job, uint256 forfeited) internal {
+    function _end(uint64 id, Job storage job) internal {
         job.state = State.Expired;
         _unwind(job);
-        emit JobExpired(id, job.model, job.worker, forfeited);
+        emit JobExpired(id, job.model, job.worker, 0);
     }
 
     /// @dev A training leaves its round; the price of an inference goes back.
@@ -332,6 +334,11 @@ contract Jobs is IJobs, Rounds {
     function _requireResult(uint64 id, Job storage job, Result calldata result) internal view {
         bytes32 given = keccak256(abi.encode(result));
         if (given != job.resultHash) revert ResultMismatch(id, job.resultHash, given);
+    }
+
+    /// @dev Last second in which a revealed job can be challenged.
+    function _windowUntil(Job storage job, IModel.Rules memory rules) internal view returns (uint64) {
+        return uint64(job.revealedAt) + job.reopenedAfter + rules.challengeWindow;
     }
 
     function _leaseUntil(Job storage job, IModel.Rules memory rules) internal view returns (uint64) {

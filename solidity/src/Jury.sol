@@ -18,6 +18,9 @@ contract Jury is IJury {
     /// @dev Fewer than three jurors are no jury.
     uint256 internal constant MIN_JURORS = 3;
 
+    /// @dev Blocks after which a case looks again for auditors who are free: each look costs somebody a transaction.
+    uint64 internal constant WAIT_BLOCKS = 24;
+
     /// @dev Marks a drawn juror that has not committed.
     bytes32 internal constant DRAWN = bytes32(uint256(1));
 
@@ -43,6 +46,9 @@ contract Jury is IJury {
     /// @notice Cases whose jury is not drawn yet. The list of auditors keeps its order meanwhile.
     uint64 public pendingDraws;
 
+    /// @inheritdoc IJury
+    uint64 public ableCount;
+
     constructor(IVault vault, IRandomness randomness, address jobs, address scores) {
         (VAULT, RANDOMNESS, JOBS, SCORES) = (vault, randomness, jobs, scores);
     }
@@ -63,6 +69,7 @@ contract Jury is IJury {
             // forge-lint: disable-next-line(unsafe-typecast)
             a.place = uint32(_auditors.length);
         }
+        if (a.stake < JUROR_STAKE) ++ableCount;
         a.exitAt = 0;
         a.stake += stake;
         emit AuditorRegistered(msg.sender, total);
@@ -88,6 +95,7 @@ contract Jury is IJury {
         _auditors[a.place - 1] = last;
         _auditor[last].place = a.place;
         _auditors.pop();
+        if (a.stake >= JUROR_STAKE) --ableCount;
         delete _auditor[msg.sender];
         emit AuditorLeft(msg.sender, a.stake);
         VAULT.release(address(0), msg.sender, a.stake);
@@ -101,19 +109,28 @@ contract Jury is IJury {
         returns (uint64 caseId)
     {
         if (msg.sender != JOBS && msg.sender != SCORES) revert OnlyCourt(msg.sender);
+        uint256 able = _able(respondent, challenger);
+        if (able < MIN_JURORS) revert TooFewAuditors(able, MIN_JURORS);
         caseId = ++caseCount;
         Case storage c = _cases[caseId];
         (c.finding, c.respondent, c.challenger) = (finding, respondent, challenger);
         (c.size, c.phase) = (size, phase);
-        _await(caseId, c);
+        _await(caseId, c, 0);
     }
 
-    /// @dev Asks for randomness that nobody knows yet, and fixes whom it can choose from.
-    function _await(uint64 caseId, Case storage c) internal {
+    /// @dev Auditors besides the parties who have a stake for a case, whether they are free for it now or not.
+    function _able(address respondent, address challenger) internal view returns (uint256 able) {
+        able = ableCount;
+        if (_auditor[respondent].stake >= JUROR_STAKE) --able;
+        if (_auditor[challenger].stake >= JUROR_STAKE) --able;
+    }
+
+    /// @dev Asks for randomness that nobody knows yet, of now or `blocks` later, and fixes whom it can choose from.
+    function _await(uint64 caseId, Case storage c, uint64 blocks) internal {
         c.stage = Stage.Drawing;
         // forge-lint: disable-next-line(unsafe-typecast)
         c.eligible = uint32(_auditors.length);
-        c.target = RANDOMNESS.target();
+        c.target = RANDOMNESS.target() + blocks;
         ++pendingDraws;
         emit CaseOpened(caseId, c.respondent, c.challenger, c.finding, c.target);
     }
@@ -131,7 +148,9 @@ contract Jury is IJury {
         --pendingDraws;
         address[] memory drawn = _draw(caseId, c, random);
         if (drawn.length < MIN_JURORS) {
-            _close(caseId, c, Outcome.Undecided, 0);
+            // Who is busy is waited for: nobody decides a case by keeping its jurors away.
+            if (_able(c.respondent, c.challenger) >= MIN_JURORS) _await(caseId, c, WAIT_BLOCKS);
+            else _close(caseId, c, Outcome.Undecided, 0);
             return;
         }
         c.stage = Stage.Voting;
@@ -172,9 +191,13 @@ contract Jury is IJury {
             if (_isEligible(candidate, c) && !_includes(drawn, found, candidate)) drawn[found++] = candidate;
         }
         if (found % 2 == 0 && found != 0) --found;
-        // The array only ever gets shorter.
+        _shorten(drawn, found);
+    }
+
+    /// @dev Keeps the first `length` of a list that has at least as many.
+    function _shorten(address[] memory list, uint256 length) internal pure {
         assembly ("memory-safe") {
-            mstore(drawn, found)
+            mstore(list, length)
         }
     }
 
@@ -238,8 +261,10 @@ contract Jury is IJury {
         if (c.revealed < c.size && block.timestamp <= c.revealUntil) revert OutOfTime(caseId, block.timestamp);
         address[] memory jurors = _jurors[caseId];
         bytes32 finding = _mostFound(caseId, jurors);
-        _pay(caseId, jurors, finding);
+        address[] memory heirs = _tally(caseId, jurors, finding);
+        uint256 lost = (jurors.length - heirs.length) * JUROR_STAKE;
         if (finding != 0) {
+            _majority[caseId] = heirs;
             _close(caseId, c, finding == c.finding ? Outcome.Upheld : Outcome.Refuted, finding);
         } else if (c.redrawn) {
             _close(caseId, c, Outcome.Undecided, 0);
@@ -249,8 +274,14 @@ contract Jury is IJury {
                 delete _findings[caseId][jurors[i]];
             }
             (c.redrawn, c.committed, c.revealed) = (true, 0, 0);
-            _await(caseId, c);
+            _await(caseId, c, 0);
         }
+        if (heirs.length == 0) {
+            // Nobody spoke, and both parties waited for nothing.
+            heirs = new address[](2);
+            (heirs[0], heirs[1]) = (c.respondent, c.challenger);
+        }
+        _share(lost, heirs);
     }
 
     /// @dev What more than half of the whole jury found; zero without a majority.
@@ -267,31 +298,34 @@ contract Jury is IJury {
         return 0;
     }
 
-    /// @dev Those who were right share the stakes of the others; without a majority, those who spoke share the stakes
-    /// of the silent. What does not divide goes to the first of them.
-    function _pay(uint64 caseId, address[] memory jurors, bytes32 finding) internal {
-        bool[] memory right = new bool[](jurors.length);
-        uint256 winners;
+    /// @dev Takes the jurors off the case, and its stake from each who was wrong or silent. Returns the others: those of
+    /// the majority, or without one those who spoke.
+    function _tally(uint64 caseId, address[] memory jurors, bytes32 finding) internal returns (address[] memory heirs) {
+        heirs = new address[](jurors.length);
+        uint256 count;
         for (uint256 i; i < jurors.length; ++i) {
             bytes32 own = _findings[caseId][jurors[i]];
-            right[i] = finding == 0 ? own != 0 : own == finding;
-            if (right[i]) ++winners;
-            --_auditor[jurors[i]].cases;
-        }
-        if (winners == 0) return;
-        uint256 pot = (jurors.length - winners) * JUROR_STAKE;
-        uint256 share = pot / winners;
-        uint256 rest = pot - share * winners;
-        for (uint256 i; i < jurors.length; ++i) {
-            if (right[i]) {
-                if (finding != 0) _majority[caseId].push(jurors[i]);
-                VAULT.release(address(0), jurors[i], share + rest);
-                rest = 0;
-            } else {
-                // A juror was drawn with this much free, and it cannot leave meanwhile.
-                _auditor[jurors[i]].stake -= uint128(JUROR_STAKE);
-                emit JurorSlashed(caseId, jurors[i], JUROR_STAKE);
+            Auditor storage a = _auditor[jurors[i]];
+            --a.cases;
+            if (finding == 0 ? own != 0 : own == finding) {
+                heirs[count++] = jurors[i];
+                continue;
             }
+            // A juror was drawn with this much free, and it cannot leave meanwhile.
+            a.stake -= uint128(JUROR_STAKE);
+            if (a.stake < JUROR_STAKE) --ableCount;
+            emit JurorSlashed(caseId, jurors[i], JUROR_STAKE);
+        }
+        _shorten(heirs, count);
+    }
+
+    /// @dev Shares stakes that were lost. What does not divide goes to the first.
+    function _share(uint256 lost, address[] memory heirs) internal {
+        uint256 shareDown = lost / heirs.length;
+        uint256 rest = lost - shareDown * heirs.length;
+        for (uint256 i; i < heirs.length; ++i) {
+            VAULT.release(address(0), heirs[i], shareDown + rest);
+            rest = 0;
         }
     }
 

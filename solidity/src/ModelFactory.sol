@@ -27,6 +27,10 @@ contract ModelFactory is IModelFactory {
     uint32 internal constant MIN_SECONDS = 1;
     uint32 internal constant MAX_SECONDS = 30 days;
 
+    /// @dev Five blocks of the main network: jurors who are there can vote, and so none loses its stake to a model whose
+    /// juries have no time.
+    uint32 internal constant MIN_PHASE = 60;
+
     uint8 internal constant MIN_JURY = 3;
     uint8 internal constant MAX_JURY = 21;
 
@@ -113,16 +117,16 @@ contract ModelFactory is IModelFactory {
         if (r.jurySize < MIN_JURY || r.jurySize > MAX_JURY || r.jurySize % 2 == 0) {
             revert JurySizeOutOfRange(r.jurySize, MIN_JURY, MAX_JURY);
         }
-        _checkSeconds(r.rollbackDelay);
-        _checkSeconds(r.challengeWindow);
-        _checkSeconds(r.juryPhase);
-        _checkSeconds(r.trainLease);
-        _checkSeconds(r.inferLease);
-        if (r.roundLength != 0) _checkSeconds(r.roundLength);
+        _checkSeconds(r.rollbackDelay, MIN_SECONDS);
+        _checkSeconds(r.challengeWindow, MIN_SECONDS);
+        _checkSeconds(r.juryPhase, MIN_PHASE);
+        _checkSeconds(r.trainLease, MIN_SECONDS);
+        _checkSeconds(r.inferLease, MIN_SECONDS);
+        if (r.roundLength != 0) _checkSeconds(r.roundLength, MIN_SECONDS);
         if (r.minImprovementPpm > PPM) revert ImprovementOutOfRange(r.minImprovementPpm, PPM);
     }
 
-    function _checkSeconds(uint32 time) internal pure {
-        if (time < MIN_SECONDS || time > MAX_SECONDS) revert SecondsOutOfRange(time, MIN_SECONDS, MAX_SECONDS);
+    function _checkSeconds(uint32 time, uint32 least) internal pure {
+        if (time < least || time > MAX_SECONDS) revert SecondsOutOfRange(time, least, MAX_SECONDS);
     }
 }

@@ -105,22 +105,23 @@ abstract contract Rounds is IRounds, Disputes {
 
     /// @inheritdoc IRounds
     function settleAverage(address model) external {
-        Average memory a = _waiting(model);
+        Average storage waiting = _waiting(model);
+        Average memory a = waiting;
         IModel.Rules memory rules = IModel(model).rules();
-        address asset = _asset(model, rules);
-        // Before anything else: what was settled waits no more.
-        delete _averages[model];
-        if (a.challenger == address(0)) {
-            uint64 until = a.postedAt + rules.challengeWindow;
-            // forge-lint: disable-next-line(block-timestamp)
-            if (block.timestamp <= until) revert IJobs.WindowOpen(until);
-            VAULT.release(asset, a.poster, a.bond);
-        } else if (_divide(asset, a.bond, a.poster, a.challenger, a.caseId) != IJury.Outcome.Upheld) {
-            emit AverageRejected(model, a.round, a.poster);
-            return;
+        uint64 until = a.postedAt + rules.challengeWindow;
+        // forge-lint: disable-next-line(block-timestamp)
+        if (a.challenger == address(0) && block.timestamp <= until) revert IJobs.WindowOpen(until);
+        IJury.Outcome verdict = _verdict(a.challenger, a.caseId);
+        if (verdict == IJury.Outcome.Undecided) {
+            (waiting.challenger, waiting.caseId, waiting.postedAt) = (address(0), 0, uint64(block.timestamp));
+        } else {
+            // What was settled waits no more.
+            delete _averages[model];
         }
+        _divide(_asset(model, rules), a.bond, a.poster, a.challenger, a.caseId, verdict);
+        if (verdict == IJury.Outcome.Refuted) emit AverageRejected(model, a.round, a.poster);
         // The head may have moved by a rollback meanwhile: then only the bond is settled.
-        if (a.round == IModel(model).round()) {
+        if (verdict == IJury.Outcome.Upheld && a.round == IModel(model).round()) {
             IModel(model).publish(0, a.poster, a.parametersHash, a.accuracyPpm);
         }
     }

@@ -107,30 +107,24 @@ contract Scores is IScores, Disputes {
     /// @inheritdoc IScores
     function settleWeights(address model, uint64 epoch) external {
         Epoch storage e = _over(model, epoch, Status.Posted);
-        address poster = e.poster;
-        if (_stands(model, e)) {
-            _finish(model, epoch, e, Status.Weighted);
+        IModel.Rules memory rules = IModel(model).rules();
+        (address poster, address challenger, uint64 caseId) = (e.poster, e.challenger, e.caseId);
+        uint64 until = e.postedAt + rules.challengeWindow;
+        // forge-lint: disable-next-line(block-timestamp)
+        if (challenger == address(0) && block.timestamp <= until) revert PostingOpen(until);
+        IJury.Outcome verdict = _verdict(challenger, caseId);
+        (e.challenger, e.caseId) = (address(0), 0);
+        if (verdict == IJury.Outcome.Undecided) {
+            e.postedAt = uint64(block.timestamp);
         } else {
+            delete e.poster;
+        }
+        if (verdict == IJury.Outcome.Refuted) {
             (e.status, e.root) = (Status.Open, 0);
             emit WeightsRejected(model, epoch, poster);
         }
-        delete e.poster;
-        delete e.challenger;
-        delete e.caseId;
-    }
-
-    /// @dev Whether a posting stands at the end of its window or its case; settles its bonds.
-    function _stands(address model, Epoch storage e) internal returns (bool) {
-        IModel.Rules memory rules = IModel(model).rules();
-        address asset = _asset(model, rules);
-        if (e.challenger != address(0)) {
-            return _divide(asset, rules.bond, e.poster, e.challenger, e.caseId) == IJury.Outcome.Upheld;
-        }
-        uint64 until = e.postedAt + rules.challengeWindow;
-        // forge-lint: disable-next-line(block-timestamp)
-        if (block.timestamp <= until) revert PostingOpen(until);
-        VAULT.release(asset, e.poster, rules.bond);
-        return true;
+        _divide(_asset(model, rules), rules.bond, poster, challenger, caseId, verdict);
+        if (verdict == IJury.Outcome.Upheld) _finish(model, epoch, e, Status.Weighted);
     }
 
     /// @inheritdoc IScores

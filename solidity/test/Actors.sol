@@ -16,7 +16,7 @@ import {Base} from "./Base.sol";
 /// @notice Who acts in the invariant tests, on which models, and the book of what should have come of it.
 abstract contract Actors is Base {
     uint256 internal constant PEOPLE = 5;
-    uint256 internal constant AUDITORS = 7;
+    uint256 internal constant AUDITORS = 5;
     uint256 internal constant MODELS = 6;
 
     /// @dev Few enough that jobs are finished rather than begun.
@@ -166,6 +166,11 @@ abstract contract Actors is Base {
 
     // ─── What is possible ────────────────────────────────────────────────────────────────────────────────────────
 
+    /// @dev Whether there are auditors enough to doubt anybody, none of whom is one of the people here.
+    function _hasJury() internal view returns (bool) {
+        return jury.ableCount() >= 3;
+    }
+
     /// @dev The first job from a random one on that is in one of the states; 0 where none is.
     function _pickJob(uint256 from, IJobs.State low, IJobs.State high) internal returns (uint64) {
         for (uint256 i; i < _live.length; ++i) {
@@ -203,6 +208,10 @@ abstract contract Actors is Base {
 
     function _isLive(IJobs.Job memory job) internal view returns (bool) {
         return job.kind == IModel.JobKind.Infer || job.round == Model(job.model).round();
+    }
+
+    function _windowUntil(IJobs.Job memory job) internal view returns (uint256) {
+        return uint256(job.revealedAt) + job.reopenedAfter + Model(job.model).rules().challengeWindow;
     }
 
     function _leaseUntil(IJobs.Job memory job) internal view returns (uint256) {

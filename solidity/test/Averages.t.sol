@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Disputes} from "../src/Disputes.sol";
 import {IJobs} from "../src/interfaces/IJobs.sol";
+import {IJury} from "../src/interfaces/IJury.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {Court} from "./Court.sol";
@@ -197,15 +198,45 @@ abstract contract AveragesTest is Court {
         _assertPublished();
     }
 
-    function test_challenge_undecidedReturnsBothBonds() public {
+    function test_challenge_undecidedOpensTheWindowAnew() public {
         _postAs(USER, AVERAGE);
-        decideNothing(_doubtAs(DOUBTER));
+        uint64 caseId = _doubtAs(DOUBTER);
+        decideNothing(caseId);
         vm.expectEmit(true, true, true, true, address(jobs));
-        emit IRounds.AverageRejected(address(model), 0, USER);
+        emit Disputes.ClaimReopened(caseId);
         jobs.settleAverage(address(model));
+        IRounds.Average memory a = jobs.averageOf(address(model));
+        vm.assertEq(a.poster, USER, "it waits still");
+        vm.assertEq(a.challenger, address(0), "nobody doubts it any more");
+        vm.assertEq(a.caseId, 0, "no case");
+        vm.assertEq(a.postedAt, block.timestamp, "its window begins now");
         vm.assertEq(model.head(), 0, "nothing is published");
-        vm.assertEq(free(USER), ODD_BOND, "poster");
+        vm.assertEq(free(USER), 0, "poster");
         vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+        vm.assertEq(vault.held(asset(), address(jobs)), ODD_BOND, "its own bond is at stake still");
+        uint64 until = uint64(block.timestamp) + CHALLENGE_WINDOW;
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(IJobs.WindowOpen.selector, until));
+        jobs.settleAverage(address(model));
+        uint256 state = vm.snapshotState();
+        vm.warp(until + 1);
+        jobs.settleAverage(address(model));
+        _assertPublished();
+        vm.assertEq(free(USER), ODD_BOND, "bond");
+        vm.revertToState(state);
+        decide(_doubtAs(WORKER), keccak256("another average"));
+        jobs.settleAverage(address(model));
+        vm.assertEq(model.head(), 0, "the second challenge refutes it");
+        vm.assertEq(free(USER), 0, "the poster's bond is lost");
+    }
+
+    function test_challenge_refusedWithoutAJury() public {
+        registerAs(DOUBTER, STAKE);
+        leaveBut(2);
+        _postAs(USER, AVERAGE);
+        endow(DOUBTER, ODD_BOND);
+        _refuses(DOUBTER, abi.encodeWithSelector(IJury.TooFewAuditors.selector, 2, 3));
+        jobs.challengeAverage(address(model));
     }
 
     /// @dev An average that nobody accepted in time is overdue as if none had been posted.

@@ -95,6 +95,17 @@ abstract contract Court is Base {
         }
     }
 
+    /// @dev Of the three auditors of `seat(3)`, only the first `count` stay.
+    function leaveBut(uint256 count) internal {
+        for (uint256 i = count; i < 3; ++i) {
+            vm.startPrank(auditorAt(i));
+            jury.requestExit();
+            vm.warp(block.timestamp + 7 days);
+            jury.exit();
+            vm.stopPrank();
+        }
+    }
+
     /// @dev Brings a case that nobody but the job contract may bring.
     function openCase(address respondent, address challenger, uint8 size, bytes32 finding)
         internal
@@ -104,11 +115,12 @@ abstract contract Court is Base {
         caseId = jury.open(respondent, challenger, size, JURY_PHASE, finding);
     }
 
-    /// @dev Where the hash of its block is forgotten already, a case asks for another one.
+    /// @dev Where the hash of its block is forgotten already, a case asks for another one. Enough jurors must be free.
     function draw(uint64 caseId) internal returns (address[] memory jurors) {
         do {
             nextBlock();
             nextBlock();
+            if (block.number <= jury.caseOf(caseId).target) vm.roll(jury.caseOf(caseId).target + 1);
             jury.draw(caseId);
         } while (jury.caseOf(caseId).stage == IJury.Stage.Drawing);
         (jurors,) = jury.jury(caseId);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Disputes} from "../src/Disputes.sol";
 import {IJobs} from "../src/interfaces/IJobs.sol";
 import {IJury} from "../src/interfaces/IJury.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
@@ -45,7 +46,7 @@ abstract contract DisputesTest is Court {
         vm.assertEq(vault.held(asset(), address(jobs)), 0, "no bond is at stake any more");
     }
 
-    // ─── Three outcomes ──────────────────────────────────────────────────────────────────────────────────────────
+    // ─── Verdicts ────────────────────────────────────────────────────────────────────────────────────────────────
 
     function test_upheld_paysTheWorkerAndTheJurors() public {
         (uint64 id, uint64 caseId) = _challenged();
@@ -80,38 +81,156 @@ abstract contract DisputesTest is Court {
         vm.assertEq(jobs.roundOf(address(model)).pending, 0, "the round does not wait for it");
     }
 
-    function test_undecided_returnsBothBonds() public {
+    // ─── Undecided ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    function _assertReopened(uint64 id) internal view {
+        IJobs.Job memory job = jobs.jobOf(id);
+        vm.assertEq(uint256(job.state), uint256(IJobs.State.Revealed), "state");
+        vm.assertEq(job.challenger, address(0), "nobody doubts it any more");
+        vm.assertEq(job.caseId, 0, "no case");
+        vm.assertEq(uint256(job.revealedAt) + job.reopenedAfter, block.timestamp, "its window begins now");
+        vm.assertEq(vault.held(asset(), address(jobs)), ODD_BOND, "its own bond is at stake still");
+    }
+
+    /// @dev Nobody knows who is right: the challenger has its bond back, and the claim neither stands nor falls.
+    function test_undecided_neitherPaysNorVoids() public {
         (uint64 id, uint64 caseId) = _challenged();
         decideNothing(caseId);
         vm.expectEmit(true, true, true, true, address(jobs));
-        emit IJobs.JobExpired(id, address(model), WORKER, 0);
+        emit Disputes.ClaimReopened(caseId);
         settle(id);
-        _assertState(id, IJobs.State.Expired);
-        vm.assertEq(free(WORKER), ODD_BOND, "worker");
+        _assertReopened(id);
+        vm.assertEq(free(WORKER), 0, "worker");
         vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
         for (uint256 i; i < 3; ++i) {
             vm.assertEq(free(auditorAt(i)), 0, "jurors who agree on nothing earn nothing");
         }
         vm.assertEq(model.jobCount(), 0, "nothing is logged");
-        vm.assertEq(jobs.roundOf(address(model)).pending, 0, "the round does not wait for it");
+        vm.assertEq(jobs.roundOf(address(model)).pending, 1, "the round waits for it");
+        uint64 until = uint64(block.timestamp) + CHALLENGE_WINDOW;
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(IJobs.WindowOpen.selector, until));
+        settle(id);
+        vm.warp(until + 1);
+        endow(DOUBTER, ODD_BOND);
+        vm.prank(DOUBTER);
+        vm.expectRevert(abi.encodeWithSelector(IJobs.WindowClosed.selector, until));
+        jobs.challenge(id);
+        uint256 reward = model.quoteReward(100);
+        settle(id);
+        _assertState(id, IJobs.State.Settled);
+        vm.assertEq(free(WORKER), ODD_BOND, "its bond");
+        vm.assertEq(model.balanceOf(WORKER), reward, "its reward");
     }
 
-    /// @dev With fewer than three who could judge there is no jury, and nobody loses anything.
-    function test_undecided_withoutAuditors() public {
-        for (uint256 i; i < 2; ++i) {
-            vm.startPrank(auditorAt(i));
-            jury.requestExit();
-            vm.warp(block.timestamp + 7 days);
-            jury.exit();
-            vm.stopPrank();
-        }
+    /// @dev The score counts the time to the revelation, and none that a jury took.
+    function test_undecided_costsTheWorkerNoScore() public {
         (uint64 id, uint64 caseId) = _challenged();
-        draw(caseId);
+        IJobs.Job memory job = jobs.jobOf(id);
+        uint32 latency = uint32(job.revealedAt - job.claimedAt);
+        decideNothing(caseId);
         settle(id);
+        passWindow();
+        nextBlock();
+        settle(id);
+        uint256 train = scores.scoreOf(address(model), scores.currentEpoch(), WORKER).train;
+        vm.assertEq(train, scores.score(IModel.JobKind.Train, latency, TRAIN_LEASE), "score");
+    }
+
+    /// @dev A cheat gains nothing by a jury that cannot decide: the next one does.
+    function test_undecided_canBeDoubtedAgain() public {
+        (uint64 id, uint64 caseId) = _challenged();
+        decideNothing(caseId);
+        settle(id);
+        vm.warp(block.timestamp + CHALLENGE_WINDOW);
+        uint64 next = challengeAs(USER, id);
+        vm.assertEq(next, caseId + 1, "a case of its own");
+        vm.expectRevert(abi.encodeWithSelector(Disputes.CaseOpen.selector, next));
+        settle(id);
+        decide(next, keccak256("another result"));
+        settle(id);
+        _assertState(id, IJobs.State.Rejected);
+        vm.assertEq(free(USER), 15_000_013, "its own bond, half of the other one and the rest");
+        vm.assertEq(free(WORKER), 0, "the worker's bond is lost");
+        vm.assertEq(free(DOUBTER), ODD_BOND, "who could not be answered loses nothing");
+    }
+
+    function test_undecided_canBeAbandoned() public {
+        vm.prank(address(jobs));
+        model.publish(0, USER, keccak256("first"), 0);
+        (uint64 id, uint64 caseId) = _challenged();
+        decideNothing(caseId);
+        settle(id);
+        rollBackTo(0);
+        jobs.abandon(id);
         _assertState(id, IJobs.State.Expired);
         vm.assertEq(free(WORKER), ODD_BOND, "worker");
         vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
     }
+
+    /// @dev However often no jury decides, and whatever comes of it then: all money is somebody's.
+    /// forge-config: default.fuzz.runs = 200
+    function testFuzz_undecided_losesNothing(uint256 times, uint256 end) public {
+        (uint64 id, uint64 caseId) = _challenged();
+        for (times = bound(times, 1, 3); times > 0; --times) {
+            decideNothing(caseId);
+            settle(id);
+            _assertReopened(id);
+            vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+            if (times == 1) break;
+            vm.prank(DOUBTER);
+            jobs.challenge(id);
+            caseId = jury.caseCount();
+            nextBlock();
+        }
+        uint256 paid;
+        if (end % 3 == 0) {
+            passWindow();
+            nextBlock();
+        } else {
+            vm.prank(DOUBTER);
+            jobs.challenge(id);
+            nextBlock();
+            decide(jury.caseCount(), end % 3 == 1 ? _findingOf(id) : keccak256("another result"));
+            paid = 3 * (uint256(ODD_BOND) / 2 / 3);
+        }
+        settle(id);
+        _assertState(id, end % 3 == 2 ? IJobs.State.Rejected : IJobs.State.Settled);
+        vm.assertEq(free(WORKER) + free(DOUBTER), 2 * uint256(ODD_BOND) - paid, "both parties");
+        vm.assertEq(free(end % 3 == 2 ? WORKER : DOUBTER), end % 3 == 0 ? ODD_BOND : 0, "who was wrong");
+    }
+
+    /// @dev With fewer than three who could judge nobody can be doubted, so nobody can be kept from pay that way.
+    function test_challenge_refusedWithoutAJury() public {
+        leaveBut(2);
+        // The parties themselves do not count.
+        registerAs(WORKER, STAKE);
+        registerAs(DOUBTER, STAKE);
+        endow(WORKER, ODD_BOND);
+        IJobs.Request memory r = training(100);
+        vm.prank(WORKER);
+        uint64 id = jobs.start(r, 0);
+        nextBlock();
+        commitAs(WORKER, id);
+        revealAs(WORKER, id);
+        endow(DOUBTER, ODD_BOND);
+        vm.prank(DOUBTER);
+        vm.expectRevert(abi.encodeWithSelector(IJury.TooFewAuditors.selector, 2, 3));
+        jobs.challenge(id);
+        vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+        uint256 state = vm.snapshotState();
+        passWindow();
+        settle(id);
+        _assertState(id, IJobs.State.Settled);
+        vm.assertEq(free(WORKER), ODD_BOND, "worker");
+        vm.revertToState(state);
+        // Whoever wants to doubt can bring another auditor.
+        registerAs(auditorAt(2), STAKE);
+        vm.prank(DOUBTER);
+        jobs.challenge(id);
+    }
+
+    // ─── Minorities ──────────────────────────────────────────────────────────────────────────────────────────────
 
     /// @dev A juror who was wrong gets none of the bond; the two who were right have more each.
     function test_upheld_leavesOutTheMinority() public {
@@ -150,12 +269,19 @@ abstract contract DisputesTest is Court {
         vm.assertEq(model.balanceOf(address(jobs)), 0, "nothing is locked any more");
     }
 
-    function test_inference_undecidedReturnsThePrice() public {
-        (uint64 id, uint64 caseId,) = _challengedInference();
+    function test_inference_undecidedKeepsThePriceLocked() public {
+        (uint64 id, uint64 caseId, uint256 price) = _challengedInference();
         decideNothing(caseId);
         settle(id);
-        _assertState(id, IJobs.State.Expired);
-        vm.assertEq(model.balanceOf(USER), 1000e18, "price");
+        _assertReopened(id);
+        vm.assertEq(model.balanceOf(address(jobs)), price, "locked");
+        vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+        uint256 pool = model.pool();
+        passWindow();
+        nextBlock();
+        settle(id);
+        _assertState(id, IJobs.State.Settled);
+        vm.assertEq(model.pool(), pool + price, "pool");
         vm.assertEq(free(WORKER), ODD_BOND, "worker");
     }
 

@@ -131,8 +131,14 @@ contract Handler is Actors {
         uint64 id = _pickJob(which, IJobs.State.Revealed, IJobs.State.Revealed);
         if (id == 0 || which % 3 == 0) return;
         IJobs.Job memory job = jobs.jobOf(id);
-        if (block.timestamp > uint256(job.revealedAt) + model.rules().challengeWindow) return;
+        if (block.timestamp > _windowUntil(job)) return;
         if (job.challenger != address(0) || personAt(who) == job.worker || !_afford(personAt(who))) return;
+        if (!_hasJury()) {
+            vm.expectRevert(abi.encodeWithSelector(IJury.TooFewAuditors.selector, jury.ableCount(), 3));
+            vm.prank(personAt(who));
+            jobs.challenge(id);
+            return _did("challenge without a jury");
+        }
         vm.prank(personAt(who));
         jobs.challenge(id);
         _did("challenge");
@@ -150,7 +156,7 @@ contract Handler is Actors {
         model = Model(job.model);
         if (job.state != IJobs.State.Revealed) return;
         bool decided = job.challenger == address(0)
-            ? block.timestamp > uint256(job.revealedAt) + model.rules().challengeWindow
+            ? block.timestamp > _windowUntil(job)
             : jury.outcome(job.caseId) != IJury.Outcome.Pending;
         if (!decided || !_isLive(job)) return;
         uint256 balance = model.balanceOf(job.worker);
@@ -158,6 +164,10 @@ contract Handler is Actors {
         jobs.settle(id, result(id));
         Book storage b = _books[model];
         IJobs.State state = jobs.jobOf(id).state;
+        if (state == IJobs.State.Revealed) {
+            vm.assertTrue(jury.outcome(job.caseId) == IJury.Outcome.Undecided, "a decided job came back");
+            return _did("reopen");
+        }
         if (state != IJobs.State.Settled) return _did(state == IJobs.State.Rejected ? "reject" : "expire");
         ++b.entries;
         if (job.kind == IModel.JobKind.Train) {
@@ -211,7 +221,8 @@ contract Handler is Actors {
         IRounds.Average memory a = jobs.averageOf(address(model));
         if (a.poster == address(0)) return _publish(account, mood % 4 != 0);
         bool open = block.timestamp <= uint256(a.postedAt) + model.rules().challengeWindow;
-        if (open && a.challenger == address(0) && doubtful && account != a.poster && _afford(account)) {
+        bool may = open && a.challenger == address(0) && account != a.poster && _hasJury();
+        if (may && doubtful && _afford(account)) {
             vm.prank(account);
             jobs.challengeAverage(address(model));
             return _did("challengeAverage");
@@ -253,7 +264,10 @@ contract Handler is Actors {
             if (c.stage == IJury.Stage.Voting) return _judge(id, c, minds);
             if (block.number <= c.target) continue;
             jury.draw(id);
-            return _did("draw");
+            c = jury.caseOf(id);
+            // A block whose hash is gone is asked for again as well.
+            if (c.stage == IJury.Stage.Drawing) return _did("wait");
+            return _did(c.stage == IJury.Stage.Voting ? "draw" : "draw of too few");
         }
     }
 
@@ -299,7 +313,9 @@ contract Handler is Actors {
             jury.requestExit();
             return _did("requestExit");
         }
-        stake = uint128(bound(stake, a.stake < 0.05 ether ? 0.05 ether - a.stake : 0, 0.1 ether));
+        // At most two cases at a time, so that there are too few for a jury now and then.
+        uint256 room = a.stake < 0.1 ether ? 0.1 ether - a.stake : 0;
+        stake = uint128(bound(stake, a.stake < 0.05 ether ? 0.05 ether - a.stake : 0, room));
         vm.deal(account, stake);
         vm.prank(account);
         jury.register{value: stake}(stake);
@@ -336,7 +352,8 @@ contract Handler is Actors {
 
     function _decide(uint64 epoch, IScores.Epoch memory e, address account, uint256 how) internal {
         bool open = block.timestamp <= uint256(e.postedAt) + model.rules().challengeWindow;
-        if (open && e.challenger == address(0) && how % 2 == 0 && account != e.poster && _afford(account)) {
+        bool may = open && e.challenger == address(0) && account != e.poster && _hasJury();
+        if (may && how % 2 == 0 && _afford(account)) {
             vm.prank(account);
             scores.challengeWeights(address(model), epoch);
             return _did("challengeWeights");

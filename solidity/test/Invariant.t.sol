@@ -85,6 +85,7 @@ contract InvariantTest is Base {
     function invariant_moneyAtStake() public view {
         _theVaultHoldsWhatIsFreeAndAtStake();
         _everyBondIsSomebodys();
+        _everyDoubtHasItsCase();
         _lockedPricesAreThoseOfOpenInferences();
         _noEpochPaysMoreThanItsEmission();
     }
@@ -216,6 +217,33 @@ contract InvariantTest is Base {
         vm.assertEq(vault.held(address(0), address(scores)), coins[1], "bonds of weights in coins");
     }
 
+    function _isCaseOf(uint64 id, address respondent, address challenger, bytes32 finding) internal view {
+        vm.assertEq(id == 0 ? 1 : 0, challenger == address(0) ? 1 : 0, "a case without a doubt, or a doubt without one");
+        if (id == 0) return;
+        IJury.Case memory c = jury.caseOf(id);
+        vm.assertEq(c.respondent, respondent, "respondent");
+        vm.assertEq(c.challenger, challenger, "challenger");
+        vm.assertEq(c.finding, finding, "finding");
+    }
+
+    /// @dev What is doubted has a case that asks for what was claimed; what came back from one has none.
+    function _everyDoubtHasItsCase() internal view {
+        IJobs.Job[] memory list = jobs.jobs(0, type(uint256).max);
+        for (uint256 j; j < list.length; ++j) {
+            _isCaseOf(list[j].caseId, list[j].worker, list[j].challenger, list[j].resultHash);
+        }
+        Model[] memory all = _models();
+        for (uint256 i; i < all.length; ++i) {
+            IRounds.Average memory a = jobs.averageOf(address(all[i]));
+            _isCaseOf(a.caseId, a.poster, a.challenger, a.parametersHash);
+        }
+        for (uint256 j; j < handler.scoredCount(); ++j) {
+            (Model m, uint64 epoch) = handler.scoredAt(j);
+            IScores.Epoch memory e = scores.epochOf(address(m), epoch);
+            _isCaseOf(e.caseId, e.poster, e.challenger, e.root);
+        }
+    }
+
     // ─── Jobs and rounds ─────────────────────────────────────────────────────────────────────────────────────────
 
     /// @dev A job that was settled, rejected or expired once is so for ever.
@@ -280,13 +308,16 @@ contract InvariantTest is Base {
             }
         }
         uint256 staked;
+        uint256 able;
         for (uint256 j; j < _everybody.length; ++j) {
             IJury.Auditor memory a = jury.auditor(_everybody[j]);
             vm.assertEq(a.cases, sits[j], "open cases");
             vm.assertGe(a.stake, sits[j] * jury.JUROR_STAKE(), "a case without a stake");
             staked += a.stake;
+            if (a.stake >= jury.JUROR_STAKE()) ++able;
         }
         vm.assertEq(vault.held(address(0), address(jury)), staked, "stakes");
+        vm.assertEq(jury.ableCount(), able, "those who could judge");
         vm.assertEq(jury.pendingDraws(), drawing, "pending draws");
     }
 
@@ -329,13 +360,13 @@ contract InvariantTest is Base {
             this.invariant_moneyAtStake();
             this.invariant_counts();
         }
-        string[45] memory steps = _steps();
+        string[49] memory steps = _steps();
         for (uint256 i; i < steps.length; ++i) {
             vm.assertGt(handler.did(keccak256(bytes(steps[i]))), 0, string.concat("never done: ", steps[i]));
         }
     }
 
-    function _steps() internal pure returns (string[45] memory) {
+    function _steps() internal pure returns (string[49] memory) {
         return [
             "createModel",
             "open",
@@ -347,6 +378,8 @@ contract InvariantTest is Base {
             "commit",
             "reveal",
             "challenge",
+            "challenge without a jury",
+            "reopen",
             "settle",
             "settle upheld",
             "reject",
@@ -361,6 +394,8 @@ contract InvariantTest is Base {
             "settleAverage",
             "publishBest",
             "draw",
+            "draw of too few",
+            "wait",
             "commitVote",
             "revealVote",
             "close",

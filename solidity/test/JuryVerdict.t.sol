@@ -189,15 +189,76 @@ contract JuryVerdictTest is Court {
         }
     }
 
-    /// @dev Where nobody spoke there is nobody to pay, so nobody pays.
-    function test_redraw_silenceOfAll() public {
+    // ─── Silence ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// @dev Where nobody spoke, the parties waited for nothing, and have the stakes by halves.
+    function test_silence_ofAllPaysBothParties() public {
+        for (uint256 i = 3; i < 6; ++i) {
+            registerAs(auditorAt(i), STAKE);
+        }
+        (uint64 id, address[] memory jurors) = _drawn(3);
+        // One commits and does not reveal, which is no better.
+        commitVoteAs(jurors[1], id, CLAIMED);
+        vm.warp(jury.caseOf(id).revealUntil + 1);
+        for (uint256 i; i < 3; ++i) {
+            vm.expectEmit(true, true, true, true, address(jury));
+            emit IJury.JurorSlashed(id, jurors[i], STAKE);
+        }
+        vm.prank(USER);
+        jury.close(id);
+        for (uint256 i; i < 3; ++i) {
+            vm.assertEq(_stakeOf(jurors[i]), 0, "silence costs the stake");
+            vm.assertEq(_coins(jurors[i]), 0, "juror");
+        }
+        vm.assertEq(_coins(WORKER), 3 * STAKE / 2, "respondent");
+        vm.assertEq(_coins(DOUBTER), 3 * STAKE / 2, "challenger");
+        vm.assertEq(vault.held(address(0), address(jury)), 3 * uint256(STAKE), "who was not drawn keeps its own");
+        _assertOutcome(id, IJury.Outcome.Pending);
+        vm.assertTrue(jury.caseOf(id).redrawn, "a second jury is asked for");
+
+        vote(id, draw(id), _findings(0, 0, 0));
+        _assertOutcome(id, IJury.Outcome.Undecided);
+        vm.assertEq(_coins(WORKER), 3 * STAKE, "respondent, of both juries");
+        vm.assertEq(_coins(DOUBTER), 3 * STAKE, "challenger, of both juries");
+        vm.assertEq(vault.held(address(0), address(jury)), 0, "nobody has anything left");
+    }
+
+    /// @dev A jury whose silence leaves nobody who could judge is the last.
+    function test_silence_ofAllThereAreEndsTheCase() public {
         (uint64 id, address[] memory jurors) = _drawn(3);
         vote(id, jurors, _findings(0, 0, 0));
-        _assertOutcome(id, IJury.Outcome.Pending);
-        jurors = draw(id);
-        vote(id, jurors, _findings(0, 0, 0));
+        vm.assertEq(jury.ableCount(), 0, "able");
+        vm.assertEq(draw(id).length, 3, "the first jury is all there was");
         _assertOutcome(id, IJury.Outcome.Undecided);
-        vm.assertEq(vault.held(address(0), address(jury)), 3 * uint256(STAKE), "stakes");
+    }
+
+    /// @dev One who speaks has the stakes of all others, and the parties nothing.
+    function test_silence_ofAllButOnePaysThatOne() public {
+        (uint64 id, address[] memory jurors) = _drawn(3);
+        vote(id, jurors, _findings(0, FOUND, 0));
+        vm.assertEq(_coins(jurors[1]), 2 * STAKE, "both stakes");
+        vm.assertEq(_stakeOf(jurors[1]), STAKE, "and its own");
+        vm.assertEq(_coins(WORKER) + _coins(DOUBTER), 0, "parties");
+    }
+
+    /// @dev In every jury, first or second, who is silent is poorer by its stake, and who speaks never for its silence.
+    function testFuzz_silence_alwaysCostsItsStake(uint8 size, uint256 votes) public {
+        size = uint8(3 + 2 * bound(size, 0, 9));
+        (uint64 id, address[] memory jurors) = _drawn(size);
+        bytes32[] memory findings = new bytes32[](size);
+        uint256 spoke;
+        for (uint256 i; i < size; ++i) {
+            // All different, so that nobody has a majority.
+            if ((votes >> i) & 1 == 1) (findings[i], spoke) = (keccak256(abi.encode(i)), spoke + 1);
+        }
+        vote(id, jurors, findings);
+        for (uint256 i; i < size; ++i) {
+            vm.assertEq(_stakeOf(jurors[i]), findings[i] == 0 ? 0 : STAKE, "stake");
+            if (findings[i] == 0) vm.assertEq(_coins(jurors[i]), 0, "the silent have nothing of it");
+        }
+        uint256 lost = (size - spoke) * STAKE;
+        vm.assertEq(_coins(WORKER), spoke == 0 ? lost / 2 : 0, "respondent");
+        vm.assertEq(_coins(DOUBTER), spoke == 0 ? lost / 2 : 0, "challenger");
     }
 
     // ─── Conservation ────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,6 +282,7 @@ contract JuryVerdictTest is Court {
                 coins += _coins(auditorAt(i));
                 vm.assertEq(jury.auditor(auditorAt(i)).cases, 0, "open cases");
             }
+            coins += _coins(WORKER) + _coins(DOUBTER);
             vm.assertEq(staked, vault.held(address(0), address(jury)), "held and at stake");
             vm.assertEq(staked + coins, uint256(size) * STAKE, "all coins");
             if (jury.caseOf(id).stage == IJury.Stage.Drawing) draw(id);

@@ -255,6 +255,7 @@ abstract contract LeasesTest is Court {
 
     /// @dev A rollback overtakes jobs in every state; nobody loses anything, the challenger included.
     function test_abandon_returnsAllBondsAfterARollback() public {
+        seat(3);
         IModel.Rules memory r = model.rules();
         (r.roundLength, r.rollbackDelay) = (1 hours, 1);
         model = createWith(r);

@@ -182,8 +182,18 @@ contract ModelFactoryTest is Base {
             else if (i / 2 == 4) p.rules.inferLease = time;
             else p.rules.roundLength = 30 days + 1;
             if (i / 2 == 5) time = 30 days + 1;
-            _refused(p, abi.encodeWithSelector(IModelFactory.SecondsOutOfRange.selector, time, 1, 30 days));
+            uint32 least = i / 2 == 2 ? 60 : 1;
+            _refused(p, abi.encodeWithSelector(IModelFactory.SecondsOutOfRange.selector, time, least, 30 days));
         }
+    }
+
+    /// @dev Whose silence pays the parties has time to speak.
+    function test_createModel_givesJurorsAMinute() public {
+        IModelFactory.CreateModel memory p = ordinary();
+        p.rules.juryPhase = 59;
+        _refused(p, abi.encodeWithSelector(IModelFactory.SecondsOutOfRange.selector, 59, 60, 30 days));
+        p.rules.juryPhase = 60;
+        vm.assertEq(create(p).rules().juryPhase, 60, "a minute is enough");
     }
 
     function testFuzz_createModel_keepsTheRules(uint96 bond, bool tokens, uint8 size, uint256 times) public {
@@ -193,7 +203,7 @@ contract ModelFactoryTest is Base {
         p.rules.jurySize = 3 + 2 * (size % 10);
         p.rules.rollbackDelay = _time(times, 0);
         p.rules.challengeWindow = _time(times, 1);
-        p.rules.juryPhase = _time(times, 2);
+        p.rules.juryPhase = uint32(bound(_time(times, 2), 60, 30 days));
         p.rules.trainLease = _time(times, 3);
         p.rules.inferLease = _time(times, 4);
         p.rules.roundLength = _time(times, 5);

@@ -22,6 +22,7 @@ contract SettlementTest is Court {
     // ─── Window ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     function test_window_isOpenForChallengesThenForSettlement() public {
+        seat(3);
         uint64 id = revealedAs(WORKER, 5);
         uint64 until = uint64(jobs.jobOf(id).revealedAt) + CHALLENGE_WINDOW;
         endow(DOUBTER, BOND);
@@ -45,6 +46,7 @@ contract SettlementTest is Court {
     }
 
     function test_challenge_refusesTheWorkerAndASecondOne() public {
+        seat(3);
         uint64 id = revealedAs(WORKER, 5);
         endow(WORKER, BOND);
         endow(USER, BOND);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Disputes} from "../src/Disputes.sol";
+import {IJury} from "../src/interfaces/IJury.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
 import {IScores} from "../src/interfaces/IScores.sol";
 import {Curve} from "../src/libraries/Curve.sol";
@@ -236,13 +237,46 @@ abstract contract WeightsTest is Court {
         _assertStatus(IScores.Status.Weighted);
     }
 
-    function test_challenge_undecidedReturnsBothBonds() public {
+    function test_challenge_undecidedOpensTheWindowAnew() public {
         _postAs(USER, keccak256("root"));
-        decideNothing(_doubtAs(DOUBTER));
+        uint64 caseId = _doubtAs(DOUBTER);
+        decideNothing(caseId);
+        vm.expectEmit(true, true, true, true, address(scores));
+        emit Disputes.ClaimReopened(caseId);
+        scores.settleWeights(address(model), epoch);
+        _assertStatus(IScores.Status.Posted);
+        vm.assertEq(_epoch().poster, USER, "they wait still");
+        vm.assertEq(_epoch().root, keccak256("root"), "root");
+        vm.assertEq(_epoch().challenger, address(0), "nobody doubts them any more");
+        vm.assertEq(_epoch().caseId, 0, "no case");
+        vm.assertEq(_epoch().postedAt, block.timestamp, "their window begins now");
+        vm.assertEq(_epoch().emission, 0, "nothing is paid");
+        vm.assertEq(free(USER), 0, "poster");
+        vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+        vm.assertEq(vault.held(asset(), address(scores)), ODD_BOND, "their own bond is at stake still");
+        uint64 until = uint64(block.timestamp) + CHALLENGE_WINDOW;
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(IScores.PostingOpen.selector, until));
+        scores.settleWeights(address(model), epoch);
+        uint256 state = vm.snapshotState();
+        vm.warp(until + 1);
+        scores.settleWeights(address(model), epoch);
+        _assertStatus(IScores.Status.Weighted);
+        vm.assertEq(free(USER), ODD_BOND, "bond");
+        vm.revertToState(state);
+        decide(_doubtAs(WORKER), keccak256("another root"));
         scores.settleWeights(address(model), epoch);
         _assertStatus(IScores.Status.Open);
-        vm.assertEq(free(USER), ODD_BOND, "poster");
-        vm.assertEq(free(DOUBTER), ODD_BOND, "challenger");
+        vm.assertEq(free(USER), 0, "the second challenge refutes them");
+        vm.assertEq(_epoch().poster, address(0), "nobody has posted any more");
+    }
+
+    function test_challenge_refusedWithoutAJury() public {
+        leaveBut(2);
+        _postAs(USER, keccak256("root"));
+        endow(DOUBTER, ODD_BOND);
+        _refuses(DOUBTER, abi.encodeWithSelector(IJury.TooFewAuditors.selector, 2, 3));
+        scores.challengeWeights(address(model), epoch);
     }
 
     // ─── Claims by weight ────────────────────────────────────────────────────────────────────────────────────────

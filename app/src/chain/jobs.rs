@@ -95,8 +95,8 @@ pub(crate) struct Job {
     pub(crate) bond: U256,
     /// When it was opened, in seconds since 1970.
     pub(crate) opened_at: u64,
-    /// When its result was revealed; zero before.
-    pub(crate) revealed_at: u64,
+    /// Since when its result can be doubted: its revelation, or the last case that no jury could decide; zero before.
+    pub(crate) on_view_since: u64,
     /// Block of its commitment; zero before.
     pub(crate) commit_block: u64,
     /// Who doubts it; zero while nobody does.
@@ -142,7 +142,7 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
         worker: job.worker,
         bond: U256::from(job.bond),
         opened_at: job.openedAt,
-        revealed_at: job.revealedAt.to::<u64>(),
+        on_view_since: job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter),
         commit_block: job.commitBlock.to::<u64>(),
         challenger: job.challenger,
         case: job.caseId,

@@ -248,7 +248,7 @@ fn Doubt(
     };
     let now = use_now();
     // The window includes its last second.
-    let until = job.revealed_at + u64::from(window) + 1;
+    let until = job.on_view_since + u64::from(window) + 1;
     let left = move || until.saturating_sub(now.get());
     let id = job.id;
     let (bond, challenged) = (job.bond, job.challenger != Address::ZERO);
@@ -321,7 +321,7 @@ fn CasePanel(
     let jury = app.config().contracts.jury;
     let now = browser::now();
     let words = match (case.stage, case.outcome) {
-        (1, _) => "The jury is drawn by the next block.".to_owned(),
+        (1, _) => "The jury is drawn by the next block, or once enough auditors are free.".to_owned(),
         (2, _) if now <= case.commit_until => {
             format!(
                 "Jurors do the work again and commit to what they find, for another {}.",
@@ -337,7 +337,7 @@ fn CasePanel(
         (2, _) => "The time to vote is over: the case can be closed.".to_owned(),
         (_, 1) => "The jury found the same as the worker: the result stands.".to_owned(),
         (_, 2) => "The jury found something else: the result is refuted.".to_owned(),
-        _ => "The jury could not decide: everybody gets their stake back.".to_owned(),
+        _ => "The jury could not decide: who doubted gets the stake back, and the result is on view once more.".to_owned(),
     };
     let send = move |data: Vec<u8>, deed: Deed| {
         spawn_local(async move {

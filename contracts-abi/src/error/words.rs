@@ -200,6 +200,10 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "StakeTooSmall(uint256,uint256)",
         "An auditor stakes at least {1:tokens} coins; this would be {0:tokens}.",
     ),
+    (
+        "TooFewAuditors(uint256,uint256)",
+        "Only {0} auditors besides the two sides could judge this, and a jury needs {1}. Anybody can become one.",
+    ),
     ("NotAnAuditor(address)", "{0:account} is no auditor."),
     (
         "CannotLeaveYet(uint64,uint256,uint256)",

@@ -72,6 +72,8 @@ interface IJobs {
     /// @param resultHash `keccak256(abi.encode(result))` once committed.
     /// @param challenger Who challenged it; zero while nobody has.
     /// @param caseId Case before the jury; 0 without one.
+    /// @param reopenedAfter Seconds from the revelation to the last case that no jury could decide, from which the window
+    /// for challenges counts anew; 0 without one.
     struct Job {
         address model;
         IModel.JobKind kind;
@@ -91,6 +93,7 @@ interface IJobs {
         uint40 commitBlock;
         address challenger;
         uint64 caseId;
+        uint32 reopenedAfter;
         bytes32 input;
         bytes32 resultHash;
     }
@@ -112,8 +115,8 @@ interface IJobs {
     event JobChallenged(uint64 indexed job, address indexed model, address indexed challenger, uint64 caseId);
     /// @notice A result was refuted by a jury.
     event JobRejected(uint64 indexed job, address indexed model, address indexed worker);
-    /// @notice A job ended without a result: cancelled, abandoned, undecided, not revealed in time, or not worth what
-    /// the worker wanted. `forfeited` is the part of the bond that the worker lost.
+    /// @notice A job ended without a result: cancelled, abandoned, not revealed in time, or not worth what the worker
+    /// wanted. `forfeited` is the part of the bond that the worker lost.
     event JobExpired(uint64 indexed job, address indexed model, address indexed worker, uint256 forfeited);
     /// @notice A lease ended without a commitment; the job is open again.
     event LeaseLapsed(uint64 indexed job, address indexed model, address indexed worker, uint256 forfeited);
@@ -200,6 +203,7 @@ interface IJobs {
     function challenge(uint64 job) external payable;
 
     /// @notice Ends a job whose window has passed or whose jury has decided: pays and logs, or rejects; anybody may.
+    /// Where no jury could decide, opens the window anew instead.
     function settle(uint64 job, Result calldata result) external;
 
     /// @notice Ends a lease that is over; anybody may. Before a commitment the job is open again; after one it has

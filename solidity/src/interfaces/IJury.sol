@@ -6,7 +6,12 @@ pragma solidity ^0.8.30;
 /// replay gives? Jurors replay, commit to what they found, reveal it, and the majority decides.
 /// @dev Each juror has {JUROR_STAKE} of native coin at stake in each case. Jurors who found something else than the
 /// majority, and those who stayed silent, lose it to those of the majority. Without a majority, the silent lose it to
-/// those who spoke and a second jury is drawn; without one again, the case ends undecided.
+/// those who spoke, or to both parties where nobody spoke, and a second jury is drawn; without a majority again, the
+/// case ends undecided. What is lost is shared equally; what does not divide goes to the first of those who share, and
+/// of the parties that is the respondent.
+///
+/// A case needs three auditors besides its parties who have a stake for one. While too many of them sit on other juries
+/// it waits; it ends undecided only when fewer than three are left.
 interface IJury {
     /// @notice How a case stands.
     enum Outcome {
@@ -44,7 +49,7 @@ interface IJury {
     /// @param target Block whose randomness draws the jury.
     /// @param commitUntil Last timestamp for commitments.
     /// @param revealUntil Last timestamp for revelations.
-    /// @param eligible Auditors there were when the case was opened; later ones are not drawn.
+    /// @param eligible Auditors there were when the jury was asked for; later ones are not drawn.
     /// @param size Jurors asked for, then drawn.
     /// @param committed Jurors who committed.
     /// @param revealed Jurors who revealed.
@@ -72,7 +77,8 @@ interface IJury {
     event AuditorLeaving(address indexed auditor, uint64 exitAt);
     /// @notice An auditor left with what was still at stake.
     event AuditorLeft(address indexed auditor, uint256 stake);
-    /// @notice A case was opened, or a second jury asked for; the jury is drawn by the randomness of block `target`.
+    /// @notice A case was opened, or is to be drawn again: a second jury, or one that too few were free for, or whose
+    /// randomness is gone. The jury is drawn by the randomness of block `target`.
     event CaseOpened(
         uint64 indexed caseId, address indexed respondent, address indexed challenger, bytes32 finding, uint64 target
     );
@@ -89,6 +95,8 @@ interface IJury {
 
     /// @notice Only the contracts that bring cases may do this.
     error OnlyCourt(address caller);
+    /// @notice Fewer auditors besides the parties have a stake for a case than any jury needs.
+    error TooFewAuditors(uint256 have, uint256 need);
     /// @notice An auditor stakes at least enough for one case, in wei.
     error StakeTooSmall(uint256 stake, uint256 minimum);
     /// @notice The caller is no auditor.
@@ -157,4 +165,7 @@ interface IJury {
 
     /// @notice Number of auditors.
     function auditorCount() external view returns (uint256);
+
+    /// @notice Number of auditors with a stake for at least one case, whether they are on a jury or not.
+    function ableCount() external view returns (uint64);
 }

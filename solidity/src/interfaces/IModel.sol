@@ -20,7 +20,7 @@ interface IModel {
     /// @param jurySize Jurors of a case, odd, from 3 to 21.
     /// @param rollbackDelay Between the request of a rollback and its execution.
     /// @param challengeWindow In which a revealed job, an average or an epoch's weights can be challenged.
-    /// @param juryPhase In which jurors commit, and again in which they reveal.
+    /// @param juryPhase In which jurors commit, and again in which they reveal; at least a minute.
     /// @param trainLease Between the claim of a training and its revelation.
     /// @param inferLease Between the claim of an inference and its revelation.
     /// @param roundLength From the first commitment of a round on, in which further trainings of the same version join

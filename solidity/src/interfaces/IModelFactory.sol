@@ -52,7 +52,7 @@ interface IModelFactory {
     error BondMissing();
     /// @notice A jury is odd, not too small to be drawn fairly, not too large to be paid.
     error JurySizeOutOfRange(uint8 jurySize, uint8 minimum, uint8 maximum);
-    /// @notice One of the rules' times is none, or so long that it would never pass; seconds.
+    /// @notice One of the rules' times is too short, or so long that it would never pass; seconds.
     error SecondsOutOfRange(uint32 time, uint32 minimum, uint32 maximum);
     /// @notice No training improves by more than everything; parts per million.
     error ImprovementOutOfRange(uint32 minImprovementPpm, uint32 maximum);

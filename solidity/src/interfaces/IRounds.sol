@@ -26,6 +26,7 @@ interface IRounds {
     }
 
     /// @notice A posted average.
+    /// @param postedAt When it was posted, or last came back from a case that no jury could decide.
     struct Average {
         address poster;
         uint64 postedAt;
@@ -52,7 +53,7 @@ interface IRounds {
     );
     /// @notice Somebody doubts an average.
     event AverageChallenged(address indexed model, uint32 indexed round, address indexed challenger, uint64 caseId);
-    /// @notice An average was refuted, or its jury could not decide; another one can be posted.
+    /// @notice An average was refuted; another one can be posted.
     event AverageRejected(address indexed model, uint32 indexed round, address indexed poster);
 
     /// @notice No further training joins this round.
@@ -77,7 +78,8 @@ interface IRounds {
     /// @notice Doubts a posted average, with the same bond.
     function challengeAverage(address model) external payable;
 
-    /// @notice Publishes a posted average whose window has passed or which a jury upheld; anybody may.
+    /// @notice Publishes a posted average whose window has passed or which a jury upheld, or ends a refuted one; anybody
+    /// may. Where no jury could decide, opens the window anew instead.
     function settleAverage(address model) external;
 
     /// @notice Publishes the round's longest training when nobody has posted an average for long; anybody may.

@@ -25,7 +25,7 @@ interface IScores {
     /// @param inferences Inferences settled.
     /// @param status How far it is.
     /// @param poster Who posted its weights and has the model's bond at stake.
-    /// @param postedAt When.
+    /// @param postedAt When, or when they last came back from a case that no jury could decide.
     /// @param challenger Who doubts them.
     /// @param caseId Case before the jury.
     /// @param root Merkle root over `keccak256(keccak256(abi.encode(worker, weight)))`.
@@ -61,7 +61,7 @@ interface IScores {
     event WeightsPosted(address indexed model, uint64 indexed epoch, address indexed poster, bytes32 root);
     /// @notice Somebody doubts them.
     event WeightsChallenged(address indexed model, uint64 indexed epoch, address indexed challenger, uint64 caseId);
-    /// @notice A jury refuted them, or could not decide; others can be posted.
+    /// @notice A jury refuted them; others can be posted.
     event WeightsRejected(address indexed model, uint64 indexed epoch, address indexed poster);
     /// @notice The epoch is final, and its emission was paid.
     event EpochFinal(address indexed model, uint64 indexed epoch, Status status, uint256 emission);
@@ -109,7 +109,8 @@ interface IScores {
     /// @notice Doubts posted weights, with the same bond.
     function challengeWeights(address model, uint64 epoch) external payable;
 
-    /// @notice Makes weights final whose window has passed or which a jury upheld; anybody may.
+    /// @notice Makes weights final whose window has passed or which a jury upheld, or takes refuted ones back; anybody
+    /// may. Where no jury could decide, opens the window anew instead.
     function settleWeights(address model, uint64 epoch) external;
 
     /// @notice Makes an epoch final for which nobody has posted weights within another epoch; anybody may.

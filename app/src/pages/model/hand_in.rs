@@ -141,7 +141,7 @@ pub(super) async fn run(
                     }
                     Err(error) if error_name(&error) == Some("WindowOpen") => {
                         let window = model.detail.with_untracked(|d| d.rules.challenge_window);
-                        let until = job.revealed_at + u64::from(window);
+                        let until = job.on_view_since + u64::from(window);
                         progress.left.set(Some(until.saturating_sub(browser::now()) + 1));
                         TimeoutFuture::new(POLL_MS).await;
                     }

@@ -91,7 +91,9 @@ impl Matter {
     fn claimed(&self) -> B256 {
         match self {
             Self::Job(_, job) => job.resultHash,
-            Self::Average(_, average) => average.parametersHash,
+            Self::Average(_, average) => {
+                rounds::finding(average.parametersHash, average.accuracyPpm)
+            }
         }
     }
 }
@@ -407,15 +409,11 @@ impl Auditor {
                 info!(job = id, case, "{}", verdict.words);
                 verdict.finding.ok_or_else(|| NodeError::Cannot("the check was not whole".into()))
             }
-            Matter::Average(model, posted) => {
+            Matter::Average(model, _) => {
                 let call = Jobs::roundOfCall { model: *model };
                 let round = chain.read(chain.contracts.jobs, call).await?;
                 let honest = rounds::average(&self.desk, *model, &round).await?;
-                let hash = B256::from(honest.digest.0);
-                // The right average with a wrong accuracy is a wrong claim too.
-                let exaggerated =
-                    hash == posted.parametersHash && honest.accuracy_ppm != posted.accuracyPpm;
-                Ok(if exaggerated { keccak256(hash) } else { hash })
+                Ok(rounds::finding(honest.digest.0.into(), honest.accuracy_ppm))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Rounds of several trainings: their average, made by the exact runtime, posted, and checked.
 
-use alloy::primitives::{Address, B256, U256};
-use alloy_sol_types::SolEvent;
+use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy_sol_types::{SolEvent, SolValue};
 use delea_contracts_abi::{Jobs, Model, bindings::jobs::IRounds};
 use delea_model_runtime::{
     content::Digest,
@@ -23,6 +23,11 @@ pub(crate) struct Average {
     pub(crate) digest: Digest,
     /// Share of held-out examples that it answers right, in parts per million.
     pub(crate) accuracy_ppm: u32,
+}
+
+/// What a jury is asked for: parameters, and the accuracy claimed of them.
+pub(crate) fn finding(parameters_hash: B256, accuracy_ppm: u32) -> B256 {
+    keccak256((parameters_hash, accuracy_ppm).abi_encode_params())
 }
 
 /// Averages the accepted trainings of a model's round, weighted by their steps, in the order of their
@@ -114,6 +119,9 @@ pub(crate) async fn tend(desk: &Desk, model: Address) -> Result<bool, NodeError>
     };
     if chain.attempt(jobs, call, bond).await? {
         info!(%model, trainings, accuracy_ppm, "average posted");
+    } else {
+        // Where it improves by too little, the longest training is published in the end.
+        chain.attempt(jobs, Jobs::publishBestCall { model }, U256::ZERO).await?;
     }
     Ok(true)
 }

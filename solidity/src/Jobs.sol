@@ -156,12 +156,6 @@ contract Jobs is IJobs, Rounds {
         emit JobCommitted(id, model, msg.sender, result);
     }
 
-    function _requireImprovement(address model, uint32 base, uint32 least, uint32 accuracyPpm) internal view {
-        if (least == 0) return;
-        uint32 needed = IModel(model).version(base).accuracyPpm + least;
-        if (accuracyPpm < needed) revert TooLittleImprovement(accuracyPpm, needed);
-    }
-
     /// @inheritdoc IJobs
     function reveal(uint64 id, Result calldata result, bytes calldata cid) external {
         Job storage job = _require(id, State.Committed);

@@ -76,6 +76,7 @@ abstract contract Rounds is IRounds, Disputes {
         _requireNew(model, parametersHash);
         if (accuracyPpm > 1e6) revert IJobs.AccuracyOutOfRange(accuracyPpm, 1e6);
         IModel.Rules memory rules = IModel(model).rules();
+        _requireImprovement(model, IModel(model).head(), rules.minImprovementPpm, accuracyPpm);
         _averages[model] = Average({
             poster: msg.sender,
             postedAt: uint64(block.timestamp),
@@ -99,7 +100,8 @@ abstract contract Rounds is IRounds, Disputes {
         if (block.timestamp > until) revert IJobs.WindowClosed(until);
         if (a.challenger != address(0)) revert AlreadyChallenged(a.caseId);
         a.challenger = msg.sender;
-        a.caseId = _challenge(_asset(model, rules), a.bond, a.poster, rules, a.parametersHash);
+        bytes32 finding = keccak256(abi.encode(a.parametersHash, a.accuracyPpm));
+        a.caseId = _challenge(_asset(model, rules), a.bond, a.poster, rules, finding);
         emit AverageChallenged(model, a.round, msg.sender, a.caseId);
     }
 
@@ -153,6 +155,13 @@ abstract contract Rounds is IRounds, Disputes {
     function _isDone(Round storage r) internal view returns (bool) {
         // forge-lint: disable-next-line(block-timestamp)
         return r.pending == 0 && block.timestamp > r.commitsUntil;
+    }
+
+    /// @dev A version is better than the one it comes from by what its creator asks for.
+    function _requireImprovement(address model, uint32 base, uint32 least, uint32 accuracyPpm) internal view {
+        if (least == 0) return;
+        uint32 needed = IModel(model).version(base).accuracyPpm + least;
+        if (accuracyPpm < needed) revert IJobs.TooLittleImprovement(accuracyPpm, needed);
     }
 
     /// @dev A version differs from the head it comes from.

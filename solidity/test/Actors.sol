@@ -64,7 +64,7 @@ abstract contract Actors is Base {
             jury.register{value: 0.1 ether}(0.1 ether);
         }
         for (uint256 i; i < 4; ++i) {
-            _create(personAt(i), i, SUPPLY, ALPHA, REFERENCE_STEPS, INFERENCE_UNIT);
+            _create(personAt(i), 5 * i, SUPPLY, ALPHA, REFERENCE_STEPS, INFERENCE_UNIT);
         }
     }
 
@@ -115,6 +115,8 @@ abstract contract Actors is Base {
         // Odd, so that halves and thirds have rests; and no more than everybody can lay in.
         p.rules.bond = p.rules.bondInTokens ? uint96(supply / 20_001) : 1e15 + 7;
         p.rules.roundLength = kind / 2 % 2 == 1 ? 40 minutes : 0;
+        // So little that a model can be improved on as often as it is trained here.
+        p.rules.minImprovementPpm = kind / 4 % 2 == 1 ? 3 : 0;
         (p.rules.challengeWindow, p.rules.juryPhase, p.rules.rollbackDelay) = (10 minutes, 20 minutes, 20 minutes);
         (p.rules.trainLease, p.rules.inferLease) = (2 hours, 1 hours);
         vm.prank(creator);
@@ -165,6 +167,17 @@ abstract contract Actors is Base {
     }
 
     // ─── What is possible ────────────────────────────────────────────────────────────────────────────────────────
+
+    /// @dev What a job made: a little better than its base where the rules ask for that, and now and then by more.
+    function _made(uint64 id, Model m, uint32 base) internal view returns (IJobs.Result memory made) {
+        made = result(id);
+        made.accuracyPpm = m.version(base).accuracyPpm + m.rules().minImprovementPpm + uint32(id % 5);
+    }
+
+    function _made(uint64 id) internal view returns (IJobs.Result memory) {
+        IJobs.Job memory job = jobs.jobOf(id);
+        return _made(id, Model(job.model), job.base);
+    }
 
     /// @dev Whether there are auditors enough to doubt anybody, none of whom is one of the people here.
     function _hasJury() internal view returns (bool) {

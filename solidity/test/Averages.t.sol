@@ -62,6 +62,11 @@ abstract contract AveragesTest is Court {
         nextBlock();
     }
 
+    /// @dev What a jury is asked for: the parameters and the accuracy claimed of them.
+    function _finding(bytes32 hash, uint32 accuracyPpm) internal pure returns (bytes32) {
+        return keccak256(abi.encode(hash, accuracyPpm));
+    }
+
     function _refuses(address who, bytes memory reason) internal {
         vm.prank(who);
         vm.expectRevert(reason);
@@ -129,6 +134,67 @@ abstract contract AveragesTest is Court {
         jobs.challengeAverage(address(model));
     }
 
+    // ─── Improvement ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// @dev The model of the tests with a rule, and a done round of two trainings of its head.
+    function _improving(uint32 least) internal {
+        IModel.Rules memory r = model.rules();
+        r.minImprovementPpm = least;
+        model = createWith(r);
+        _round();
+    }
+
+    /// @dev Trainings that each improve by what is asked for can have an average that does not; nobody publishes that.
+    function test_post_wantsTheImprovementOfTheRules() public {
+        _improving(912_345);
+        endow(USER, ODD_BOND);
+        bytes memory refusal = abi.encodeWithSelector(IJobs.TooLittleImprovement.selector, 912_344, 912_345);
+        _refuses(USER, refusal);
+        jobs.postAverage(address(model), AVERAGE, 912_344);
+        vm.assertEq(free(USER), ODD_BOND, "bond");
+        uint256 state = vm.snapshotState();
+        vm.prank(USER);
+        jobs.postAverage(address(model), AVERAGE, 912_345);
+        passWindow();
+        nextBlock();
+        jobs.settleAverage(address(model));
+        vm.assertEq(model.version(1).accuracyPpm, 912_345, "exactly the improvement is enough");
+        vm.revertToState(state);
+        // Then the round ends without an average.
+        vm.warp(jobs.roundOf(address(model)).commitsUntil + 8 * CHALLENGE_WINDOW + 1);
+        _refuses(USER, refusal);
+        jobs.postAverage(address(model), AVERAGE, 912_344);
+        jobs.publishBest(address(model));
+        vm.assertEq(model.head(), 1, "the longest training is the next version");
+        vm.assertEq(model.version(1).accuracyPpm, 912_345, "which improves by what is asked for");
+    }
+
+    /// @dev What counts is the head, from which the round was trained.
+    function testFuzz_post_improvesOnTheHead(uint32 base, uint32 least, uint32 claimed) public {
+        least = uint32(bound(least, 1, 912_345));
+        _improving(least);
+        base = uint32(bound(base, least, 1e6));
+        claimed = uint32(bound(claimed, 0, 1e6));
+        endow(USER, 2 * ODD_BOND);
+        vm.prank(USER);
+        jobs.postAverage(address(model), AVERAGE, base);
+        passWindow();
+        nextBlock();
+        jobs.settleAverage(address(model));
+        if (912_345 < base + least) {
+            // Its trainings do not improve by that much themselves.
+            vm.prank(address(jobs));
+            model.publish(0, USER, keccak256("worse"), 912_345 - least);
+            base = 912_345 - least;
+        }
+        _round();
+        vm.prank(USER);
+        if (claimed < base + least) {
+            vm.expectRevert(abi.encodeWithSelector(IJobs.TooLittleImprovement.selector, claimed, base + least));
+        }
+        jobs.postAverage(address(model), keccak256("next"), claimed);
+    }
+
     // ─── Window ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     function test_settle_publishesAfterTheWindow() public {
@@ -160,7 +226,7 @@ abstract contract AveragesTest is Court {
         emit IRounds.AverageChallenged(address(model), 0, DOUBTER, 1);
         vm.prank(DOUBTER);
         jobs.challengeAverage(address(model));
-        vm.assertEq(jury.caseOf(1).finding, AVERAGE, "what the jury is asked");
+        vm.assertEq(jury.caseOf(1).finding, _finding(AVERAGE, ACCURACY), "what the jury is asked");
         endow(WORKER, ODD_BOND);
         _refuses(WORKER, abi.encodeWithSelector(Disputes.AlreadyChallenged.selector, 1));
         jobs.challengeAverage(address(model));
@@ -173,7 +239,7 @@ abstract contract AveragesTest is Court {
 
     function test_challenge_upheldPublishes() public {
         _postAs(USER, AVERAGE);
-        address[] memory jurors = decide(_doubtAs(DOUBTER), AVERAGE);
+        address[] memory jurors = decide(_doubtAs(DOUBTER), _finding(AVERAGE, ACCURACY));
         jobs.settleAverage(address(model));
         _assertPublished();
         vm.assertEq(free(USER), 15_000_013, "its own bond, half of the other one and the rest");
@@ -184,7 +250,7 @@ abstract contract AveragesTest is Court {
 
     function test_challenge_refutedLetsOthersPost() public {
         _postAs(USER, keccak256("wrong average"));
-        address[] memory jurors = decide(_doubtAs(DOUBTER), AVERAGE);
+        address[] memory jurors = decide(_doubtAs(DOUBTER), _finding(AVERAGE, ACCURACY));
         vm.expectEmit(true, true, true, true, address(jobs));
         emit IRounds.AverageRejected(address(model), 0, USER);
         jobs.settleAverage(address(model));
@@ -239,10 +305,20 @@ abstract contract AveragesTest is Court {
         jobs.challengeAverage(address(model));
     }
 
+    /// @dev The right average of a wrong accuracy is a wrong claim.
+    function test_challenge_refutesAnotherAccuracy() public {
+        _postAs(USER, AVERAGE);
+        decide(_doubtAs(DOUBTER), _finding(AVERAGE, ACCURACY - 1));
+        vm.expectEmit(true, true, true, true, address(jobs));
+        emit IRounds.AverageRejected(address(model), 0, USER);
+        jobs.settleAverage(address(model));
+        vm.assertEq(free(USER), 0, "the poster's bond is lost");
+    }
+
     /// @dev An average that nobody accepted in time is overdue as if none had been posted.
     function test_challenge_refutedAndOverdue() public {
         _postAs(USER, keccak256("wrong average"));
-        decide(_doubtAs(DOUBTER), AVERAGE);
+        decide(_doubtAs(DOUBTER), _finding(AVERAGE, ACCURACY));
         jobs.settleAverage(address(model));
         vm.warp(jobs.roundOf(address(model)).commitsUntil + 8 * CHALLENGE_WINDOW + 1);
         jobs.publishBest(address(model));
@@ -277,7 +353,7 @@ abstract contract AveragesTest is Court {
         endow(WORKER, ODD_BOND);
         _refuses(WORKER, abi.encodeWithSelector(IRounds.AverageWaiting.selector, address(model), USER));
         jobs.postAverage(address(model), keccak256("next"), ACCURACY);
-        decide(caseId, keccak256("stale"));
+        decide(caseId, _finding(keccak256("stale"), ACCURACY));
         uint256 before = free(USER);
         jobs.settleAverage(address(model));
         vm.assertEq(free(USER) - before, 15_000_013, "an upheld average wins its bonds still");

@@ -62,7 +62,7 @@ contract Handler is Actors {
         uint96 least = keen % 2 == 1 ? uint96(reward) : 0;
         if (reward == 0 || !_afford(worker)) return;
         if (r.proof == IJobs.Proof.Evaluation && how % 2 == 0 && _isJoinable()) {
-            IJobs.Result memory made = result(jobs.jobCount() + 1);
+            IJobs.Result memory made = _made(jobs.jobCount() + 1, model, r.base);
             vm.prank(worker);
             _live.push(jobs.submit(r, least, made));
             return _did("submit");
@@ -112,8 +112,9 @@ contract Handler is Actors {
         if (!_isLive(job) || block.timestamp > _leaseUntil(job)) return;
         if (job.state == IJobs.State.Committed) {
             if (block.number <= job.commitBlock) return;
+            IJobs.Result memory made = _made(id);
             vm.prank(job.worker);
-            jobs.reveal(id, result(id), "");
+            jobs.reveal(id, made, "");
             return _did("reveal");
         }
         if (job.state != IJobs.State.Claimed) return;
@@ -122,8 +123,9 @@ contract Handler is Actors {
                 || (block.number > job.claimBlock && block.number <= uint256(job.claimBlock) + 256);
             if (!_isJoinable() || (job.proof == IJobs.Proof.Replay && !seeded)) return;
         }
+        IJobs.Result memory made = _made(id);
         vm.prank(job.worker);
-        jobs.commit(id, result(id));
+        jobs.commit(id, made);
         _did("commit");
     }
 
@@ -161,7 +163,7 @@ contract Handler is Actors {
         if (!decided || !_isLive(job)) return;
         uint256 balance = model.balanceOf(job.worker);
         uint256 pool = model.pool();
-        jobs.settle(id, result(id));
+        jobs.settle(id, _made(id));
         Book storage b = _books[model];
         IJobs.State state = jobs.jobOf(id).state;
         if (state == IJobs.State.Revealed) {
@@ -246,8 +248,15 @@ contract Handler is Actors {
             _did("publishBest");
         } else if (accepted > 1 && _afford(account)) {
             bytes32 hash = keccak256(abi.encode("average", address(model), r.number, block.timestamp));
+            uint32 needed = model.version(model.head()).accuracyPpm + model.rules().minImprovementPpm;
+            if (model.rules().minImprovementPpm != 0) {
+                vm.expectRevert(abi.encodeWithSelector(IJobs.TooLittleImprovement.selector, needed - 1, needed));
+                vm.prank(account);
+                jobs.postAverage(address(model), hash, needed - 1);
+                _did("postAverage of no use");
+            }
             vm.prank(account);
-            jobs.postAverage(address(model), hash, 900_000);
+            jobs.postAverage(address(model), hash, needed + uint32(r.number % 3));
             _did("postAverage");
         }
     }

@@ -80,6 +80,7 @@ contract InvariantTest is Base {
         _payments();
         _seatsAreThoseOfASearch();
         _versionsAreOnlyAdded();
+        _versionsImprove();
     }
 
     function invariant_moneyAtStake() public view {
@@ -164,6 +165,18 @@ contract InvariantTest is Base {
         }
     }
 
+    /// @dev By what the model's rules ask for: trainings and averages.
+    function _versionsImprove() internal view {
+        Model[] memory all = _models();
+        for (uint256 i; i < all.length; ++i) {
+            uint32 least = all[i].rules().minImprovementPpm;
+            IModel.Version[] memory versions = all[i].versions(0, type(uint256).max);
+            for (uint256 j = 1; j < versions.length; ++j) {
+                vm.assertGe(versions[j].accuracyPpm, versions[versions[j].parent].accuracyPpm + least, "no improvement");
+            }
+        }
+    }
+
     // ─── Vault ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     function _inVault(address asset) internal view returns (uint256 sum) {
@@ -235,7 +248,8 @@ contract InvariantTest is Base {
         Model[] memory all = _models();
         for (uint256 i; i < all.length; ++i) {
             IRounds.Average memory a = jobs.averageOf(address(all[i]));
-            _isCaseOf(a.caseId, a.poster, a.challenger, a.parametersHash);
+            bytes32 finding = keccak256(abi.encode(a.parametersHash, a.accuracyPpm));
+            _isCaseOf(a.caseId, a.poster, a.challenger, finding);
         }
         for (uint256 j; j < handler.scoredCount(); ++j) {
             (Model m, uint64 epoch) = handler.scoredAt(j);
@@ -360,13 +374,13 @@ contract InvariantTest is Base {
             this.invariant_moneyAtStake();
             this.invariant_counts();
         }
-        string[49] memory steps = _steps();
+        string[50] memory steps = _steps();
         for (uint256 i; i < steps.length; ++i) {
             vm.assertGt(handler.did(keccak256(bytes(steps[i]))), 0, string.concat("never done: ", steps[i]));
         }
     }
 
-    function _steps() internal pure returns (string[49] memory) {
+    function _steps() internal pure returns (string[50] memory) {
         return [
             "createModel",
             "open",
@@ -390,6 +404,7 @@ contract InvariantTest is Base {
             "lapse",
             "publishRound",
             "postAverage",
+            "postAverage of no use",
             "challengeAverage",
             "settleAverage",
             "publishBest",

@@ -31,7 +31,7 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     ),
     (
         "TooLittleImprovement(uint32,uint32)",
-        "This training reaches {0:percent}%, but its creator pays only for {1:percent}% or more. Train longer.",
+        "This reaches {0:percent}%, but the model's creator asks for {1:percent}% or more. Train longer.",
     ),
     (
         "TooManySteps(uint32,uint32)",

@@ -156,7 +156,7 @@ interface IJobs {
     error OutputMissing();
     /// @notice Accuracy is a part of a million.
     error AccuracyOutOfRange(uint32 accuracyPpm, uint32 maximum);
-    /// @notice The training does not improve the model by what its creator asks for.
+    /// @notice The training, or the average, does not improve the model by what its creator asks for.
     error TooLittleImprovement(uint32 accuracyPpm, uint32 needed);
     /// @notice The reward is nothing, or below what the worker accepts.
     error RewardBelowMinimum(uint256 reward, uint256 minReward);

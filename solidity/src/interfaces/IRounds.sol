@@ -25,7 +25,7 @@ interface IRounds {
         uint64 lastAcceptedAt;
     }
 
-    /// @notice A posted average.
+    /// @notice A posted average. A jury is asked for `keccak256(abi.encode(parametersHash, accuracyPpm))`.
     /// @param postedAt When it was posted, or last came back from a case that no jury could decide.
     struct Average {
         address poster;
@@ -72,7 +72,8 @@ interface IRounds {
     /// @notice Publishes the only training of a round that is done; {settle} does it by itself where it can.
     function publishRound(address model) external;
 
-    /// @notice Posts the average of a round that is done, with a bond.
+    /// @notice Posts the average of a round that is done, with a bond. It improves on the head by what the model's rules
+    /// ask for; where it cannot, nobody posts one, and the longest training is published in the end.
     function postAverage(address model, bytes32 parametersHash, uint32 accuracyPpm) external payable;
 
     /// @notice Doubts a posted average, with the same bond.

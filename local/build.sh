@@ -7,11 +7,27 @@
 build_site() {
   build_contracts
   build_workers
-  say "Building the page"
-  # Views of erased type compile to a tenth less code; the page itself computes nothing that SIMD would speed up.
-  run trunk "building the page" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    RUSTFLAGS='--cfg getrandom_backend="wasm_js" --cfg erase_components' trunk build --release --offline
+  build_page
   cp -r "$WORKERS" dist/workers
+}
+
+# build_page: a shell, and the parts whose code is fetched when they are first shown.
+build_page() {
+  say "Building the page"
+  local work
+  # The splitter follows relocations. Views of erased type compile to a tenth less code; the page itself computes
+  # nothing that SIMD would speed up.
+  run cargo-page "building the page" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
+    RUSTFLAGS='--cfg getrandom_backend="wasm_js" --cfg erase_components' \
+    cargo rustc --profile page --locked --target "$WASM_TARGET" -p delea-app --bin delea-app -- -C link-arg=--emit-relocs
+  work=$(mktemp -d)
+  run split-page "splitting the page" wasm-split-cli --target web --out-name delea-app \
+    "$CARGO_TARGET_DIR/$WASM_TARGET/page/delea-app.wasm" "$work"
+  run bindgen-page "binding the page" wasm-bindgen --target web --no-typescript --keep-lld-exports \
+    --remove-name-section --remove-producers-section --out-dir "$work" "$work/delea-app.wasm"
+  rm "$work/delea-app.wasm"
+  run dist-page "putting the page together" node local/page.mjs "$work" dist
+  rm -rf "$work"
 }
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
@@ -24,6 +40,7 @@ build_workers() {
   mkdir -p "$WORKERS"
   local worker
   for worker in cpu import gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
+  cp -r model-runtime/host "$WORKERS/"
 }
 
 # All that a worker's bytes depend on: tools, its own part of the dependency tree, its sources.

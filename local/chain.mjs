@@ -75,3 +75,17 @@ export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID,
   child.once("exit", (code) => fail(`the local chain ended (code ${code}); start again, with --reset if its state is broken`));
   return { url, stop };
 }
+
+// Juries are drawn by the hashes of later blocks, and this chain makes a block only for a transaction: two empty ones
+// follow each. A function that ends it.
+export function followTransactions(url) {
+  const isEmpty = async (block) => (await rpc(url, "eth_getBlockTransactionCountByNumber", [block])) === "0x0";
+  const look = async () => {
+    const latest = Number(await rpc(url, "eth_blockNumber"));
+    const before = `0x${Math.max(latest - 1, 0).toString(16)}`;
+    if (latest > 0 && !((await isEmpty("latest")) && (await isEmpty(before)))) await rpc(url, "evm_mine");
+  };
+  // A chain that is going away is no fault here.
+  const timer = setInterval(() => look().catch(() => {}), 2000);
+  return () => clearInterval(timer);
+}

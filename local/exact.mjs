@@ -1,25 +1,12 @@
-// The exact runtime through its C ABI, in any JavaScript engine; see model-runtime/src/exact.rs.
+// The exact runtime, with messages for values; see model-runtime/host/exact.mjs.
+import { open } from "../model-runtime/host/exact.mjs";
 import { decode, encode } from "./wire.mjs";
 
-/** A function from call to answer. Every import of the module traps: a job needs none. */
+/** A function from call to answer. */
 export async function openExact(bytes) {
-  const module = await WebAssembly.compile(bytes);
-  const imports = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    imports[from] ??= {};
-    imports[from][name] = () => {
-      throw new Error(`the exact runtime called ${name}, which no job needs`);
-    };
-  }
-  const { exports: abi } = await WebAssembly.instantiate(module, imports);
-  return (call) => {
-    const frame = toFrame(call);
-    const start = abi.delea_alloc(frame.length);
-    new Uint8Array(abi.memory.buffer, start, frame.length).set(frame);
-    const answer = abi.delea_call(start, frame.length) >>> 0;
-    const length = new DataView(abi.memory.buffer).getUint32(answer - 4, true);
-    const value = fromFrame(new Uint8Array(abi.memory.buffer, answer, length).slice());
-    abi.delea_free(answer, length);
+  const call = await open(bytes);
+  return (asked) => {
+    const value = decode(call(encode(asked)));
     if (value.type === "failed") throw new Error(JSON.stringify(value.error));
     return value;
   };
@@ -32,30 +19,4 @@ export function trainExact(call, job, segment) {
     const answer = call({ type: "advance", steps: 1000 });
     if (answer.type === "trained") return answer;
   }
-}
-
-export function toFrame(value) {
-  const [json, ...beside] = encode(value);
-  const parts = [new TextEncoder().encode(json), ...beside];
-  const frame = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));
-  const view = new DataView(frame.buffer);
-  let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length, true);
-    frame.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return frame;
-}
-
-export function fromFrame(frame) {
-  const view = new DataView(frame.buffer);
-  const parts = [];
-  for (let at = 0; at < frame.length; ) {
-    const length = view.getUint32(at, true);
-    parts.push(frame.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-  }
-  const [json, ...beside] = parts;
-  return decode([new TextDecoder().decode(json), ...beside]);
 }

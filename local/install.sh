@@ -29,7 +29,7 @@ install_all() {
   command -v "${CHROMIUM:-chromium}" >/dev/null || APT_PACKAGES+=(chromium)
   [ ${#APT_PACKAGES[@]} = 0 ] || apt_install "${APT_PACKAGES[@]}"
   install_wasm_std
-  install_cargo_tool trunk "$TRUNK_VERSION" --locked
+  install_cargo_tool wasm_split_cli_support "$SPLIT_VERSION" --locked --features build-binary
   # Its lock file names a crate version that not every mirror has, so it resolves afresh.
   install_cargo_tool wasm-bindgen-cli "$BINDGEN_VERSION"
   install_npm
@@ -77,9 +77,9 @@ has_wasm_std() {
 
 # install_cargo_tool CRATE VERSION [FLAG…]
 install_cargo_tool() {
-  local crate=$1 version=$2 binary=${1%-cli}
+  local crate=$1 version=$2
   shift 2
-  "$binary" --version 2>/dev/null | grep -qF "$version" && return
+  cargo install --list | grep -qF "$crate v$version:" && return
   say "Installing $crate $version (a few minutes)"
   run "install-$crate" "installing $crate" cargo install "$crate" --version "$version" "$@"
 }

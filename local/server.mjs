@@ -5,26 +5,22 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 
 const TYPES = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
   ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
 };
 
-// The page's own inline scripts are allowed by their hashes, and nothing else is.
-function contentPolicy(html, connect) {
-  const inline = [...html.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g)];
-  const hashes = inline.map(([, text]) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`);
-  return [
-    "default-src 'self'",
-    `script-src 'self' 'wasm-unsafe-eval' ${hashes.join(" ")}`,
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    `connect-src 'self' ${connect}`,
-    "worker-src 'self'",
-    "object-src 'none'",
-    "base-uri 'self'",
-    "frame-ancestors 'none'",
-  ].join("; ");
-}
+// No script but the page's own files.
+const contentPolicy = (connect) => [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  `connect-src 'self' ${connect}`,
+  "worker-src 'self'",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 async function staticFile(root, url) {
   const name = path.normalize(decodeURIComponent(url.pathname)).replace(/^\/+/, "");
@@ -37,7 +33,10 @@ async function staticFile(root, url) {
 export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runtime }) => ({
   chainId, chainName: local ? "Delea local" : `Chain ${chainId}`, rpcUrl, contracts, fromBlock,
   contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: local,
-  workers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js", runtime },
+  workers: {
+    cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js",
+    host: "/workers/host/worker.js", runtime,
+  },
 });
 
 // Starts serving; resolves to the server once it listens, rejects with the system's error.
@@ -54,7 +53,7 @@ export function serve({ root, port, config, content }) {
       }
       const found = await staticFile(root, url);
       if (found && !found.file.endsWith("index.html")) {
-        const hashed = /-[0-9a-f]{16}(_bg)?\.\w+$/.test(found.file);
+        const hashed = /-[0-9a-f]{16}[./]/.test(found.file);
         const etag = `"${createHash("sha256").update(found.bytes).digest("hex").slice(0, 16)}"`;
         const headers = { "cache-control": hashed ? "public, max-age=31536000, immutable" : "no-cache", etag };
         if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();
@@ -66,7 +65,7 @@ export function serve({ root, port, config, content }) {
       const connect = new URL(config.rpcUrl).origin;
       send(200, TYPES[".html"], html, {
         "cache-control": "no-cache",
-        "content-security-policy": contentPolicy(html, connect),
+        "content-security-policy": contentPolicy(connect),
         "referrer-policy": "no-referrer",
       });
     } catch (error) {

@@ -2,7 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
-import { CHAIN_ID, rpc, startChain } from "./chain.mjs";
+import { CHAIN_ID, followTransactions, rpc, startChain } from "./chain.mjs";
 import { ContentStore } from "./content.mjs";
 import { deploy } from "./deploy.mjs";
 import { fail } from "./fail.mjs";
@@ -36,10 +36,12 @@ if (options.rpcUrl) {
 }
 
 let server;
+let unfollow = () => {};
 let stopping = false;
 async function stop() {
   if (stopping) return;
   stopping = true;
+  unfollow();
   server?.closeAllConnections();
   server?.close();
   await chain.stop();
@@ -56,6 +58,7 @@ try {
     rpcUrl: chain.url, local, content, say, workers: "dist/workers", file: path.join(state, `deployment-${chainId}.json`),
   });
   const config = pageConfig({ chainId, local, rpcUrl: chain.url, contracts, fromBlock, runtime });
+  if (!options.rpcUrl) unfollow = followTransactions(chain.url);
   server = await serve({ root: path.resolve("dist"), port: options.port, config, content });
   say(`\nDelea is running. Open http://127.0.0.1:${options.port}\nCtrl-C stops it; what was trained and published stays.`);
 } catch (error) {

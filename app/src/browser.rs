@@ -34,3 +34,11 @@ pub(crate) fn download(name: &str, bytes: &[u8]) -> bool {
     };
     try_download().is_some()
 }
+
+/// Loads the page anew.
+pub(crate) fn reload() {
+    if let Some(window) = web_sys::window() {
+        // Refused only for addresses that no page has.
+        let _ = window.location().reload();
+    }
+}

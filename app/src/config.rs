@@ -75,6 +75,8 @@ pub(crate) struct Workers {
     pub(crate) gpu: String,
     /// The file reader.
     pub(crate) import: String,
+    /// Runs other versions of the exact tier.
+    pub(crate) host: String,
     /// Digest of the exact tier's wasm, which new models name.
     #[serde(default)]
     pub(crate) runtime: Option<Digest>,
@@ -157,7 +159,7 @@ mod tests {
         "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6",
         "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
-        "workers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js","import":"/workers/import-worker.js"}}"#;
+        "workers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js","import":"/workers/import-worker.js","host":"/workers/host/worker.js"}}"#;
 
     #[test]
     fn the_documented_file_is_read() {

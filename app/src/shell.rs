@@ -15,16 +15,14 @@ use crate::{
         banner::Banners,
         header::Header,
         icons,
+        later::later,
         states::{Skeleton, focus_main, set_title},
         toasts::ToastCorner,
         wallet_dialog::WalletDialog,
     },
     config::Config,
     load::Load,
-    pages::{
-        account::AccountPage, create::Create, explore::Explore, job::JobPage, model::ModelPage,
-        not_found::NotFound,
-    },
+    pages::{account, create, explore::Explore, job, model::ModelPage, not_found::NotFound},
 };
 
 /// The whole page.
@@ -108,9 +106,9 @@ fn Running(
                 <ScrollToTop/>
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Explore/>
-                    <Route path=path!("/create") view=Create/>
-                    <Route path=path!("/job/:id") view=JobPage/>
-                    <Route path=path!("/account") view=AccountPage/>
+                    <Route path=path!("/create") view=|| later(create::page, ())/>
+                    <Route path=path!("/job/:id") view=|| later(job::page, ())/>
+                    <Route path=path!("/account") view=|| later(account::page, ())/>
                     <Route path=path!("/model/:address/:tab?") view=ModelPage/>
                 </Routes>
             </main>

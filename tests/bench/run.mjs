@@ -1,10 +1,11 @@
 // `./delea bench`: speed and size, each against a peer or a limit, in one run.
 import os from "node:os";
+import { backlog } from "./backlog.mjs";
 import { exact } from "./exact.mjs";
 import { cpu, gpu } from "./speed.mjs";
 import { gas, page, size } from "./site.mjs";
 
-const all = { cpu, gpu, exact, size, page, gas };
+const all = { cpu, gpu, exact, backlog, size, page, gas };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in all));
 if (unknown.length) {

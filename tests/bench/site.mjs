@@ -8,6 +8,9 @@ import { launch, median } from "./speed.mjs";
 const KB = 1000;
 const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } }).length;
 
+// What the page's first view fetches.
+const SHELL = ["start.js", "delea-app.js", "delea-app_bg.wasm", "__wasm_split.js", "style.css", "favicon.svg"];
+
 export async function size() {
   const sum = async (folder, match) => {
     let total = 0;
@@ -16,16 +19,18 @@ export async function size() {
     }
     return total;
   };
+  const page = `dist/${(await readdir("dist")).find((name) => name.startsWith("page-"))}`;
   const worker = (name) => sum("dist/workers", (file) => file.startsWith(`${name}-worker`));
   console.log("\nSize, brotli 11");
   const rows = [
-    ["page shell", await sum("dist", (file) => /\.(js|wasm|css|html|svg)$/.test(file)), 450],
+    ["page shell", (await sum("dist", (file) => file === "index.html")) + (await sum(page, (file) => SHELL.includes(file))), 450],
+    ["page's parts, each fetched when shown", await sum(page, (file) => !SHELL.includes(file)), null],
     ["CPU worker", await worker("cpu"), 550],
     ["WebGPU worker", await worker("gpu"), 1600],
     ["import worker", await worker("import"), null],
   ];
   for (const [name, bytes, limit] of rows) {
-    console.log(`  ${name.padEnd(16)} ${(bytes / KB).toFixed(0).padStart(6)} KB${limit ? `   ${(bytes / KB / limit).toFixed(2)} × the limit of ${limit} KB` : ""}`);
+    console.log(`  ${name.padEnd(38)} ${(bytes / KB).toFixed(0).padStart(6)} KB${limit ? `   ${(bytes / KB / limit).toFixed(2)} × the limit of ${limit} KB` : ""}`);
   }
 }
 

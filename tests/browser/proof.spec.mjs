@@ -80,18 +80,33 @@ own("a forged checkpoint is found, and the page says between which steps", async
   await picture(page, "checked-and-forged");
 });
 
-own("a model of another runtime version is not replayed by this page, which says who can", async ({ page, chain: { world, protocol } }) => {
-  const job = await protocol.announce(person(5), { units: 60 });
-  await protocol.commit(person(5), job);
+own("a model of another runtime version is replayed by that one, fetched by its hash", async ({ page, chain: { world, protocol } }) => {
+  const worker = person(5);
+  const job = await protocol.announce(worker, { units: 250 });
+  await protocol.send(worker, "Jobs", "drawSeed", [job]);
+  const bench = await Bench.open(world, protocol);
+  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), 250);
+  const result = await protocol.commit(worker, job, {
+    output: trained.digest, checkpointRoot: bench.root(trained.trace), accuracyPpm: trained.evaluation.accuracy_ppm,
+  });
+  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained)]);
+  // This page was built with another version than the model's.
   await page.route("**/delea.json", async (route) => {
     const response = await route.fetch();
     const config = await response.json();
     config.workers.runtime = `0x${"ab".repeat(32)}`;
     await route.fulfill({ response, json: config });
   });
+  const runtime = `**/ipfs/${cidOf(world.runtime)}`;
+  await page.route(runtime, (route) => route.fulfill({ status: 200, body: "not it" }));
   await page.goto(`${world.url}/job/${job}`);
   await page.getByTestId("check-job").click();
-  await expect(page.getByTestId("check-failed")).toContainText("another version of the exact runtime");
+  await expect(page.getByTestId("check-failed")).toContainText("version of the exact runtime", { timeout: 60_000 });
+  await page.unroute(runtime);
+  const verdict = await check(page, world, job);
+  await expect(verdict).toHaveAttribute("data-holds", "true");
+  await expect(verdict).toContainText("very same bits at every checkpoint");
+  await expect(page.getByTestId("check-runtime")).toContainText("another version");
   await picture(page, "other-runtime");
 });
 

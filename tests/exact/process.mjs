@@ -1,5 +1,6 @@
 // The exact runtime in another process, as `delea-node exact` offers it.
-import { fromFrame, toFrame } from "../../local/exact.mjs";
+import { decode, encode } from "../../local/wire.mjs";
+import { fromFrame, toFrame } from "../../model-runtime/host/exact.mjs";
 
 /** Calls over a process's standard streams: each frame after its length. */
 export function speak(child) {
@@ -16,11 +17,11 @@ export function speak(child) {
     return part;
   };
   return async (value) => {
-    const frame = toFrame(value);
+    const frame = toFrame(encode(value));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(frame.length);
     child.stdin.write(Buffer.concat([length, frame]));
-    const answer = fromFrame(new Uint8Array(await take((await take(4)).readUInt32LE())));
+    const answer = decode(fromFrame(new Uint8Array(await take((await take(4)).readUInt32LE()))));
     if (answer.type === "failed") throw new Error(JSON.stringify(answer.error));
     return answer;
   };

@@ -8,6 +8,7 @@ pub(crate) mod draw;
 pub(crate) mod field;
 pub(crate) mod header;
 pub(crate) mod icons;
+pub(crate) mod later;
 pub(crate) mod layers;
 pub(crate) mod plot;
 pub(crate) mod sample;

@@ -74,6 +74,8 @@ pub(crate) struct Desk {
     pub(crate) progress: RwSignal<f64>,
     /// The worker at work, so that the check can be stopped.
     pub(crate) worker: StoredValue<Option<Client>, LocalStorage>,
+    /// The version of the exact runtime that is used instead of the page's own.
+    pub(crate) runtime: RwSignal<Option<Digest>>,
 }
 
 /// What is said of a check that the visitor stopped.
@@ -97,17 +99,20 @@ pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<V
     let Claim { job, detail, outcome, revealed } = claim;
     let config = desk.app.config();
     let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
-    if !job.by_result {
-        require_runtime(&manifest, &config)?;
-    }
     let dataset = blobs::get(&config, manifest.dataset.digest, "the data set").await;
     let dataset = Bytes::from(dataset.map_err(say)?);
     // A worker of its own: a training may be going on in the other one.
-    let client = Client::spawn(&config.workers.cpu).await.map_err(say)?;
+    let client = match other_runtime(&manifest, &config) {
+        None => Client::spawn(&config.workers.cpu).await,
+        Some(wanted) => {
+            desk.runtime.try_set(Some(wanted));
+            let runtime =
+                blobs::get(&config, wanted, "the model’s version of the exact runtime").await;
+            Client::host(&config.workers.host, &runtime.map_err(say)?).await
+        }
+    };
+    let client = client.map_err(say)?;
     desk.worker.set_value(Some(client.clone()));
-    if !matches!(client.ask(Request::Start).await.map_err(say)?, Event::Ready { .. }) {
-        return Err("The worker’s device did not report.".to_owned());
-    }
     if job.by_result {
         let output = blobs::get(&config, outcome.output, "the trained parameters").await;
         let parameters = Bytes::from(output.map_err(say)?);
@@ -267,16 +272,21 @@ async fn trace(config: &Config, digest: Digest, claim: &Claim) -> Result<Trace, 
     Trace::from_bytes(&bytes, claim.job.units, checkpoint_root, output).map_err(say)
 }
 
-/// Errors where a model was made for another version of the exact tier than this page's: its trainings
-/// have other bits.
+/// The version of the exact tier that a model was made for, if it is not this page's: its trainings have
+/// other bits.
+fn other_runtime(manifest: &Manifest, config: &Config) -> Option<Digest> {
+    let own = config.workers.runtime?;
+    manifest.runtime.filter(|wanted| *wanted != own)
+}
+
+/// Errors where this page's version of the exact tier is not the model's.
 pub(crate) fn require_runtime(manifest: &Manifest, config: &Config) -> Result<(), String> {
-    match (manifest.runtime, config.workers.runtime) {
-        (Some(wanted), Some(own)) if wanted != own => Err(format!(
-            "This model was made for another version of the exact runtime, {}, than this page’s, {}. A node fetches it by its hash: `delea-node verify`, `delea-node train`.",
+    match other_runtime(manifest, config) {
+        Some(wanted) => Err(format!(
+            "This model was made for another version of the exact runtime than this page’s, {}. A node fetches it by its hash: `delea-node train`. A training that is done already can be published without it.",
             format::short_hash(&wanted.to_string()),
-            format::short_hash(&own.to_string()),
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use futures_util::{
     future::{Either, select},
 };
 use gloo_timers::future::TimeoutFuture;
-use js_sys::Reflect;
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
@@ -84,6 +84,18 @@ impl Client {
     /// # Errors
     /// [`RuntimeError::Device`] with the reason in words.
     pub(crate) async fn spawn(url: &str) -> Result<Self, RuntimeError> {
+        Self::start(url, None).await
+    }
+
+    /// Starts the worker that runs another version of the exact runtime, given by its bytes.
+    ///
+    /// # Errors
+    /// As [`Client::spawn`].
+    pub(crate) async fn host(url: &str, runtime: &[u8]) -> Result<Self, RuntimeError> {
+        Self::start(url, Some(runtime)).await
+    }
+
+    async fn start(url: &str, runtime: Option<&[u8]>) -> Result<Self, RuntimeError> {
         let device = |reason: String| RuntimeError::Device { reason };
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
@@ -120,6 +132,12 @@ impl Client {
         });
         worker.set_onerror(Some(error.as_ref().unchecked_ref()));
 
+        if let Some(runtime) = runtime {
+            // Messages wait for a script that is still on its way.
+            worker
+                .post_message(&Uint8Array::from(runtime))
+                .map_err(|e| device(format!("the worker took no runtime: {}", js_message(&e))))?;
+        }
         let client = Self(Rc::new(Inner { worker, routes, _message: message, _error: error }));
         match select(Box::pin(listening.next()), TimeoutFuture::new(LISTEN_MS)).await {
             Either::Left((Some(Event::Listening), _)) => Ok(client),

@@ -18,6 +18,7 @@ use crate::{
     },
     components::{
         address::{CopyButton, Identicon},
+        later::{Fetched, wasm_split},
         states::{Empty, Failure, Skeleton, set_title},
     },
     format,
@@ -27,9 +28,15 @@ use crate::{
     wallet::{Account, Connecting},
 };
 
+/// The page's code, fetched apart.
+#[wasm_split(pages, fallible)]
+pub(crate) fn page() -> Fetched {
+    Ok(|()| view! { <AccountPage/> }.into_any())
+}
+
 /// The page.
 #[component]
-pub(crate) fn AccountPage() -> impl IntoView {
+fn AccountPage() -> impl IntoView {
     let app = use_app();
     set_title("Your account");
     Effect::new(move |_| {

@@ -18,6 +18,7 @@ use crate::{
     },
     components::{
         address::{AddressTag, CopyButton},
+        later::{Fetched, wasm_split},
         states::{Empty, Failure, Skeleton, set_title},
     },
     format,
@@ -44,9 +45,15 @@ struct Shown {
     case: Option<Case>,
 }
 
+/// The page's code, fetched apart.
+#[wasm_split(pages, fallible)]
+pub(crate) fn page() -> Fetched {
+    Ok(|()| view! { <JobPage/> }.into_any())
+}
+
 /// The page.
 #[component]
-pub(crate) fn JobPage() -> impl IntoView {
+fn JobPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|p| p.get("id")).and_then(|id| id.parse::<u64>().ok()));
     move || match id.get() {

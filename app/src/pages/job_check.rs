@@ -28,7 +28,12 @@ pub(super) fn Check(
 ) -> impl IntoView {
     let app = use_app();
     let at = RwSignal::new(At::Idle);
-    let desk = Desk { app, progress: RwSignal::new(0.0), worker: StoredValue::new_local(None) };
+    let desk = Desk {
+        app,
+        progress: RwSignal::new(0.0),
+        worker: StoredValue::new_local(None),
+        runtime: RwSignal::new(None),
+    };
     let stop = move || {
         if let Some(Some(worker)) = desk.worker.try_update_value(Option::take) {
             worker.kill(STOPPED);
@@ -94,6 +99,14 @@ pub(super) fn Check(
                     false => "It was handed in when it was done, so its result is what can be checked: the parameters, measured on the examples kept aside.",
                 }}
             </p>
+            {move || desk.runtime.get().map(|runtime| view! {
+                <p class="muted" data-testid="check-runtime">
+                    {format!(
+                        "This model was made for another version of the exact runtime than this page’s, {}, which was fetched by its hash to check with.",
+                        format::short_hash(&runtime.to_string()),
+                    )}
+                </p>
+            })}
             {body}
             <div class="actions">
                 {drawn.map(|steps| view! {

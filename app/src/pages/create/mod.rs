@@ -16,7 +16,14 @@ use delea_model_runtime::{
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{app::use_app, components::states::set_title, store::preview::Preview};
+use crate::{
+    app::use_app,
+    components::{
+        later::{Fetched, wasm_split},
+        states::set_title,
+    },
+    store::preview::Preview,
+};
 
 /// A data set that was chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,9 +104,15 @@ impl Draft {
     }
 }
 
+/// The page's code, fetched apart.
+#[wasm_split(pages, fallible)]
+pub(crate) fn page() -> Fetched {
+    Ok(|()| view! { <Create/> }.into_any())
+}
+
 /// The page.
 #[component]
-pub(crate) fn Create() -> impl IntoView {
+fn Create() -> impl IntoView {
     let app = use_app();
     set_title("Create a model");
     spawn_local(app.load_models());

@@ -16,6 +16,7 @@ use crate::{
     chain::{history, jobs::Settled, rpc::RpcError},
     components::{
         address::{AddressTag, CopyButton},
+        later::{Fetched, wasm_split},
         states::{Empty, Failure, Skeleton},
     },
     format,
@@ -32,9 +33,15 @@ struct Log {
     times: HashMap<u64, u64>,
 }
 
+/// The tab's code, fetched apart.
+#[wasm_split(model, fallible)]
+pub(super) fn tab() -> Fetched<ModelView> {
+    Ok(|model| view! { <History model/> }.into_any())
+}
+
 /// The tab.
 #[component]
-pub(super) fn History(
+fn History(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

@@ -30,6 +30,7 @@ use crate::{
     },
     components::{
         address::Identicon,
+        later::later,
         states::{Failure, Skeleton, set_title},
     },
     format,
@@ -202,10 +203,10 @@ fn Tabs(
     });
     let content = move || match tab.get().as_str() {
         "" => view! { <overview::Overview model/> }.into_any(),
-        "train" => view! { <train::Train model/> }.into_any(),
-        "use" => view! { <use_model::UseModel model/> }.into_any(),
-        "token" => view! { <token::Token model/> }.into_any(),
-        "history" => view! { <history::History model/> }.into_any(),
+        "train" => later(train::tab, model).into_any(),
+        "use" => later(use_model::tab, model).into_any(),
+        "token" => later(token::tab, model).into_any(),
+        "history" => later(history::tab, model).into_any(),
         _ => view! { <super::not_found::NotFound/> }.into_any(),
     };
     let trained = Memo::new(move |_| summary.with(|s| s.trainings() > 0));

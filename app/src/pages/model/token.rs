@@ -17,6 +17,7 @@ use crate::{
     components::{
         address::AddressTag,
         field::TextField,
+        later::{Fetched, wasm_split},
         plot::{Plot, Series},
         states::Meter,
         toasts::Kind,
@@ -28,9 +29,15 @@ use crate::{
 /// Reference trainings that the curves look ahead.
 const AHEAD: usize = 100;
 
+/// The tab's code, fetched apart.
+#[wasm_split(model, fallible)]
+pub(super) fn tab() -> Fetched<ModelView> {
+    Ok(|model| view! { <Token model/> }.into_any())
+}
+
 /// The tab.
 #[component]
-pub(super) fn Token(
+fn Token(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

@@ -12,6 +12,7 @@ use crate::{
     components::{
         field::{Radio, Slider},
         icons,
+        later::{Fetched, wasm_split},
         plot::{Plot, Series},
         states::{Failure, Skeleton},
     },
@@ -37,9 +38,15 @@ enum Show {
     Failed,
 }
 
+/// The tab's code, fetched apart.
+#[wasm_split(model, fallible)]
+pub(super) fn tab() -> Fetched<ModelView> {
+    Ok(|model| view! { <Train model/> }.into_any())
+}
+
 /// The tab.
 #[component]
-pub(super) fn Train(
+fn Train(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

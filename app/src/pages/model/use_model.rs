@@ -27,6 +27,7 @@ use crate::{
     },
     components::{
         icons,
+        later::{Fetched, wasm_split},
         states::{Failure, Skeleton},
     },
     jobs::trainer::sentence,
@@ -34,9 +35,15 @@ use crate::{
     store::blobs,
 };
 
+/// The tab's code, fetched apart.
+#[wasm_split(model, fallible)]
+pub(super) fn tab() -> Fetched<ModelView> {
+    Ok(|model| view! { <UseModel model/> }.into_any())
+}
+
 /// The tab.
 #[component]
-pub(super) fn UseModel(
+fn UseModel(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

@@ -1,0 +1,43 @@
+//! Parts of the page whose code is fetched when they are first shown.
+
+use leptos::prelude::*;
+use wasm_split_helpers::SplitLoaderError;
+pub(crate) use wasm_split_helpers::wasm_split;
+
+use super::states::{Failure, Skeleton};
+use crate::{
+    browser,
+    load::{Load, use_load},
+};
+
+/// What such a part is once it is here: the function that draws it.
+pub(crate) type Draw<T = ()> = fn(T) -> AnyView;
+
+/// What fetching it gives.
+pub(crate) type Fetched<T = ()> = Result<Draw<T>, SplitLoaderError>;
+
+/// Fetches a part by `fetch`, a function marked `wasm_split`, and draws it with `with`.
+pub(crate) fn later<T, F>(fetch: fn() -> F, with: T) -> impl IntoView
+where
+    T: Copy + Send + Sync + 'static,
+    F: Future<Output = Fetched<T>> + 'static,
+{
+    let tries = RwSignal::new(0u32);
+    let code = use_load(move || Some(tries.get()), move |_| fetch());
+    move || {
+        match code.get() {
+        Load::Waiting => view! { <Skeleton lines=6/> }.into_any(),
+        Load::Ready(draw) => draw(with),
+        Load::Failed(_) => view! {
+            <Failure
+                title="This part of the page could not be fetched"
+                reason="the connection was lost, or the site has been updated since you opened it"
+            >
+                <button class="button" on:click=move |_| browser::reload()>"Reload the page"</button>
+                <button class="button primary" on:click=move |_| tries.update(|n| *n += 1)>"Try again"</button>
+            </Failure>
+        }
+        .into_any(),
+    }
+    }
+}

@@ -1,0 +1,68 @@
+// An auditor that comes back to a thousand results that nobody has looked at; and one check in a tab.
+import { Bench, Node } from "../node/nodes.mjs";
+import { Protocol, person } from "../browser/protocol.mjs";
+import { World } from "../browser/world.mjs";
+import { launch, median } from "./speed.mjs";
+
+const JOBS = 1000;
+const STEPS = 10;
+// As many trainings as one round takes.
+const ROUND = 64;
+const CHECKED = 1000;
+const HOUR = 3600;
+
+const seconds = (since) => (performance.now() - since) / 1000;
+
+// An announced training that is shown with everything that a check needs.
+async function reveal(bench, protocol, worker, steps) {
+  const job = await protocol.announce(worker, { units: steps });
+  await protocol.send(worker, "Jobs", "drawSeed", [job]);
+  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), steps);
+  const result = await protocol.commit(worker, job, {
+    output: trained.digest, checkpointRoot: bench.root(trained.trace), accuracyPpm: trained.evaluation.accuracy_ppm,
+  });
+  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained)]);
+  return job;
+}
+
+export async function backlog() {
+  const world = await World.start();
+  const sample = new Protocol(world);
+  const bench = await Bench.open(world, sample);
+  const worker = person(5);
+
+  const slow = await sample.sibling({ challengeWindow: 24 * HOUR, roundLength: 24 * HOUR });
+  const job = await reveal(bench, slow, worker, CHECKED);
+  const browser = await launch();
+  const tab = await (await browser.newContext()).newPage();
+  const times = [];
+  for (let round = 0; round < 3; round++) {
+    await tab.goto(`${world.url}/job/${job}`);
+    const start = performance.now();
+    await tab.getByTestId("check-job").click();
+    const verdict = tab.getByTestId("check-verdict");
+    await verdict.waitFor({ timeout: 120_000 });
+    if ((await verdict.getAttribute("data-holds")) !== "true") throw new Error(await verdict.innerText());
+    times.push(seconds(start));
+  }
+  await browser.close();
+  console.log(`\nChecks, sample model (${bench.manifest.spec.layers.length} layers)`);
+  console.log(`  all ${CHECKED} steps of a job, in a tab: ${median(times).toFixed(1)} s (limit 15)`);
+
+  for (let model, made = 0; made < JOBS; made++) {
+    // A model's address follows from its rules, so each has its own.
+    if (made % ROUND === 0) {
+      const window = 24 * HOUR + made;
+      model = await sample.sibling({ challengeWindow: window, roundLength: window });
+    }
+    await reveal(bench, model, worker, STEPS);
+  }
+  const start = performance.now();
+  const auditor = new Node(world, person(6), "auditor", ["audit", "--once"]);
+  const code = await auditor.ended;
+  const took = seconds(start);
+  const holds = auditor.lines.filter((line) => line.includes('"verdict":"holds"')).length;
+  if (code !== 0 || holds !== JOBS + 1) throw new Error(`the auditor ended with ${code} after ${holds} of ${JOBS + 1} jobs`);
+  console.log(`  a backlog of ${JOBS} jobs of ${STEPS} steps, by one node: ${took.toFixed(0)} s, ${((1000 * took) / JOBS).toFixed(0)} ms a job`);
+  await world.stop();
+}

@@ -71,7 +71,8 @@ fn share(pool: U256, part: U256) -> (U256, bool) {
     (U256::from(quotient), remainder.is_zero())
 }
 
-fn exp_negative(exponent: U256) -> U256 {
+/// `e^(−exponent)`, both WAD: the contract's own bits.
+pub fn exp_negative(exponent: U256) -> U256 {
     if exponent >= EXPONENT_OF_ZERO {
         return U256::ZERO;
     }

@@ -30,13 +30,13 @@ check_format() {
 }
 
 check_lint() {
-  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node --all-targets -- -D warnings
+  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu,import --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu --bin gpu-worker -- -D warnings
 }
 
 check_rust() {
-  cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node
+  cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
   cargo test --locked -p delea-model-runtime --features cpu,import
 }
 

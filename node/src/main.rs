@@ -198,7 +198,8 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
             Ok(ExitCode::from(u8::from(!verdict.holds)))
         }
         (Command::Score { model, epoch }, _) => {
-            for (worker, (train, infer)) in score::report(&desk, model, epoch).await? {
+            for (worker, scores) in score::report(&desk, model, epoch).await? {
+                let (train, infer) = (scores.train, scores.infer);
                 println!("{worker} {:.6} {:.6}", train as f64 / 1e18, infer as f64 / 1e18);
             }
             Ok(ExitCode::SUCCESS)

@@ -53,7 +53,7 @@ export function serve({ root, port, config, content }) {
       }
       const found = await staticFile(root, url);
       if (found && !found.file.endsWith("index.html")) {
-        const hashed = /-[0-9a-f]{16}[./]/.test(found.file);
+        const hashed = /-[0-9a-f]{16}[./]/.test(url.pathname);
         const etag = `"${createHash("sha256").update(found.bytes).digest("hex").slice(0, 16)}"`;
         const headers = { "cache-control": hashed ? "public, max-age=31536000, immutable" : "no-cache", etag };
         if (request.headers["if-none-match"] === etag) return response.writeHead(304, headers).end();

@@ -121,6 +121,17 @@ test("a model that is not there, a page that is not there", async ({ page, world
   await expect(page.getByTestId("not-found")).toBeVisible();
 });
 
+test("a part of the page that does not come is said, and asked for again", async ({ page, world }) => {
+  await page.goto(world.url);
+  await page.getByTestId("model-card").first().waitFor();
+  await page.route("**/split_pages*.wasm", (route) => route.abort());
+  await page.getByRole("link", { name: "Create" }).first().click();
+  await expect(page.getByTestId("failure")).toContainText("could not be fetched");
+  await page.unroute("**/split_pages*.wasm");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByRole("heading", { name: "Create a model" })).toBeVisible();
+});
+
 test("a configuration or a node that answers garbage is said in words", async ({ page, world }) => {
   await page.route("**/delea.json", (route) => route.fulfill({ body: "<html>" }));
   await page.goto(world.url);

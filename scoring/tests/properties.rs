@@ -8,6 +8,7 @@ use delea_scoring::{
     Board, Job, TEMPERATURE, WAD, WeightTree, epoch_of, score, weights, win_rates,
 };
 use proptest::{collection::vec, prelude::*};
+use serde::Deserialize;
 
 fn worker(number: u8) -> Address {
     Address::repeat_byte(number)
@@ -42,6 +43,32 @@ fn late_work_scores_nothing() {
     assert_eq!(score(Train, 901, 1000), 0);
     assert_eq!(score(Infer, u32::MAX, u32::MAX), 0);
     assert_eq!(score(Infer, 0, 0), 0);
+}
+
+#[derive(Deserialize)]
+struct Vectors {
+    kind: Vec<String>,
+    latency: Vec<String>,
+    timeout: Vec<String>,
+    score: Vec<String>,
+}
+
+/// The contract passes the same file.
+#[test]
+fn scores_are_those_of_the_shared_vectors() {
+    let vectors: Vectors =
+        serde_json::from_str(include_str!("../../tests/vectors/scores.json")).unwrap();
+    assert!(vectors.kind.len() >= 1000);
+    for i in 0..vectors.kind.len() {
+        let kind = JobKind::try_from(vectors.kind[i].parse::<u8>().unwrap()).unwrap();
+        let [latency, timeout] =
+            [&vectors.latency[i], &vectors.timeout[i]].map(|n| n.parse().unwrap());
+        assert_eq!(
+            score(kind, latency, timeout),
+            vectors.score[i].parse::<u128>().unwrap(),
+            "case {i}"
+        );
+    }
 }
 
 /// Seed, 3.2: every 360 blocks.

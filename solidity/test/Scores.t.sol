@@ -30,6 +30,21 @@ contract ScoresTest is Court {
         vm.assertEq(scores.score(IModel.JobKind.Train, 1, 3), 0.466666666666666666e18, "rounded down");
     }
 
+    function test_score_isThatOfTheSharedVectors() public view {
+        string memory json = vm.readFile("../tests/vectors/scores.json");
+        uint256[] memory kinds = vm.parseJsonUintArray(json, "$.kind");
+        uint256[] memory latencies = vm.parseJsonUintArray(json, "$.latency");
+        uint256[] memory timeouts = vm.parseJsonUintArray(json, "$.timeout");
+        uint256[] memory expected = vm.parseJsonUintArray(json, "$.score");
+        vm.assertGe(kinds.length, 1000, "there are too few cases");
+        for (uint256 i; i < kinds.length; ++i) {
+            // forge-lint: disable-next-line(unsafe-typecast)
+            (uint32 latency, uint32 timeout) = (uint32(latencies[i]), uint32(timeouts[i]));
+            uint256 found = scores.score(IModel.JobKind(kinds[i]), latency, timeout);
+            vm.assertEq(found, expected[i], string.concat("case ", vm.toString(i)));
+        }
+    }
+
     function test_score_endsAboveNinetyPercent() public view {
         vm.assertEq(scores.score(IModel.JobKind.Train, 90, 100), 0.07e18, "exactly 90% scores still");
         vm.assertEq(scores.score(IModel.JobKind.Train, 91, 100), 0, "more does not");

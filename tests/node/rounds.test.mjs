@@ -24,9 +24,21 @@ after(async () => {
   await world.stop();
 });
 
+// A round stays open until all have trained, however slow the machine, and is over then.
+const ROUND = 3600;
+async function closeRound(protocol, trainings) {
+  for (;;) {
+    const round = await protocol.read("Jobs", "roundOf", [protocol.model]);
+    if (round.accepted === trainings && round.pending === 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await protocol.pass(ROUND);
+}
+
 test("three nodes' trainings are averaged, checked and published, and each is paid", { timeout: 240_000 }, async () => {
-  const protocol = await sample.sibling({ roundLength: 20, challengeWindow: 30, juryPhase: 90 });
+  const protocol = await sample.sibling({ roundLength: ROUND, challengeWindow: 30, juryPhase: 90 });
   const nodes = WORKERS.map((account, i) => new Node(world, account, `worker-${i}`, ["train", protocol.model, "--steps", "100"]));
+  await closeRound(protocol, 3);
   const codes = await Promise.all(nodes.map((node) => node.ended));
   assert.deepEqual(codes, [0, 0, 0], nodes.flatMap((node) => node.lines.filter((line) => !line.includes("DEBUG"))).join("\n"));
   await Promise.all(auditors.map((node) => node.log("the posted average is the trainings' own")));
@@ -41,15 +53,12 @@ test("three nodes' trainings are averaged, checked and published, and each is pa
 
 test("a wrong average costs its poster the bond, and the right one is published", { timeout: 240_000 }, async () => {
   const liar = person(4);
-  const protocol = await sample.sibling({ roundLength: 15, challengeWindow: 30, juryPhase: 90 });
+  const protocol = await sample.sibling({ roundLength: ROUND + 1, challengeWindow: 30, juryPhase: 90 });
   // Two nodes train and are stopped once they are paid, before they can post the average.
   const nodes = WORKERS.slice(0, 2).map((account, i) => new Node(world, account, `quick-${i}`, ["train", protocol.model, "--steps", "100"]));
   await Promise.all(nodes.map((node) => node.log('"over"').then(() => node.stop("SIGKILL"))));
-  for (;;) {
-    const round = await protocol.read("Jobs", "roundOf", [protocol.model]);
-    if (round.accepted === 2 && round.pending === 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await closeRound(protocol, 2);
+  await protocol.pass(1);
   await protocol.send(liar, "Jobs", "postAverage", [protocol.model, keccak256("0x07"), 999_999], parseEther("0.01"));
   const rejected = () => protocol.chain.getContractEvents({ address: protocol.contracts.Jobs, abi: protocol.abi("Jobs"), eventName: "AverageRejected", fromBlock: 0n });
   while ((await rejected()).length === 0) await new Promise((resolve) => setTimeout(resolve, 300));

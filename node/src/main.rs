@@ -220,7 +220,9 @@ async fn train(
         info!(job = id, "going on");
         worker.bring_home(id).await?;
     }
-    worker.publish_round(model).await?;
+    if !worker.is_round_open(model).await? {
+        worker.publish_round(model).await?;
+    }
     let mut done = 0;
     let mut all_paid = true;
     while jobs == 0 || done < jobs {

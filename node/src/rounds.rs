@@ -83,6 +83,18 @@ pub(crate) async fn average(
     .await
 }
 
+/// Whether a training that is begun now joins a model's round, or begins one.
+///
+/// # Errors
+/// [`NodeError`] of the chain.
+pub(crate) async fn is_open(desk: &Desk, model: Address) -> Result<bool, NodeError> {
+    let chain = &desk.chain;
+    let round = chain.read(chain.contracts.jobs, Jobs::roundOfCall { model }).await?;
+    let number = chain.read(model, Model::roundCall {}).await?;
+    let begins = round.number != number || round.accepted + round.pending == 0;
+    Ok(begins || chain.now().await? <= round.commitsUntil)
+}
+
 /// Brings a model's round on, once it is closed: publishes a training that is alone, averages several,
 /// settles a posted average. Whether there is something to wait for.
 ///

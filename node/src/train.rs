@@ -183,6 +183,14 @@ impl Worker {
         }
     }
 
+    /// Whether a training that is begun now can be committed to.
+    ///
+    /// # Errors
+    /// [`NodeError`] of the chain.
+    pub(crate) async fn is_round_open(&self, model: Address) -> Result<bool, NodeError> {
+        rounds::is_open(&self.desk, model).await
+    }
+
     /// Waits until the round of a settled training is published, and does what that takes.
     ///
     /// # Errors

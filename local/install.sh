@@ -79,7 +79,8 @@ has_wasm_std() {
 install_cargo_tool() {
   local crate=$1 version=$2
   shift 2
-  cargo install --list | grep -qF "$crate v$version:" && return
+  # Not through a pipe: grep ends at its match, and cargo fails where nobody reads on.
+  grep -qF "$crate v$version:" <<<"$(cargo install --list)" && return
   say "Installing $crate $version (a few minutes)"
   run "install-$crate" "installing $crate" cargo install "$crate" --version "$version" "$@"
 }

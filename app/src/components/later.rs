@@ -24,20 +24,27 @@ where
 {
     let tries = RwSignal::new(0u32);
     let code = use_load(move || Some(tries.get()), move |_| fetch());
-    move || {
-        match code.get() {
+    let again = Callback::new(move |()| tries.update(|n| *n += 1));
+    move || match code.get() {
         Load::Waiting => view! { <Skeleton lines=6/> }.into_any(),
         Load::Ready(draw) => draw(with),
-        Load::Failed(_) => view! {
-            <Failure
-                title="This part of the page could not be fetched"
-                reason="the connection was lost, or the site has been updated since you opened it"
-            >
-                <button class="button" on:click=move |_| browser::reload()>"Reload the page"</button>
-                <button class="button primary" on:click=move |_| tries.update(|n| *n += 1)>"Try again"</button>
-            </Failure>
-        }
-        .into_any(),
+        Load::Failed(_) => view! { <NotFetched again/> }.into_any(),
     }
+}
+
+/// The part did not come.
+#[component]
+fn NotFetched(
+    /// Asks for it again.
+    again: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <Failure
+            title="This part of the page could not be fetched"
+            reason="the connection was lost, or the site has been updated since you opened it"
+        >
+            <button class="button" on:click=move |_| browser::reload()>"Reload the page"</button>
+            <button class="button primary" on:click=move |_| again.run(())>"Try again"</button>
+        </Failure>
     }
 }

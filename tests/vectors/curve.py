@@ -12,12 +12,11 @@ The file holds one list for each quantity; case i is the i-th entry of each. All
 not fit a JSON number.
 """
 
-import json
-import pathlib
 import random
-import sys
 
 from mpmath import mp, mpf
+
+from columns import write
 
 mp.dps = 90
 
@@ -75,19 +74,4 @@ def cases():
         yield spread(WAD, MAX_POOL), spread(WAD // 1000, 20 * WAD), spread(WAD // 1000, MAX_ALPHA)
 
 
-def main():
-    columns = {"pool": [], "units": [], "alpha": [], "reward": [], "price": []}
-    for case in cases():
-        for column, value in zip(columns.values(), case + exact(*case)):
-            column.append(str(value))
-    text = json.dumps(columns, indent=2) + "\n"
-    path = pathlib.Path(__file__).with_name("curve.json")
-    if "--check" in sys.argv:
-        if path.read_text() != text:
-            sys.exit("stale: tests/vectors/curve.json\nrun: python tests/vectors/curve.py")
-    else:
-        path.write_text(text)
-    print(f"{len(columns['pool'])} cases")
-
-
-main()
+write(__file__, ["pool", "units", "alpha", "reward", "price"], (case + exact(*case) for case in cases()))

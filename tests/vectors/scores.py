@@ -5,12 +5,11 @@ nothing above 90 % of it (Dippy Studio Architecture, 3.1); rounded down to 18 de
     python tests/vectors/scores.py --check   fails when scores.json is not what this script writes
 """
 
-import json
-import pathlib
 import random
-import sys
 from fractions import Fraction
 from math import floor
+
+from columns import write
 
 WAD = 10**18
 MOST = 2**32 - 1
@@ -36,20 +35,5 @@ def cases():
         yield rng.randrange(timeout + 1), timeout
 
 
-def main():
-    columns = {"kind": [], "latency": [], "timeout": [], "score": []}
-    for latency, timeout in sorted(set(cases())):
-        for kind in range(2):
-            for column, value in zip(columns.values(), (kind, latency, timeout, score(kind, latency, timeout))):
-                column.append(str(value))
-    text = json.dumps(columns, indent=2) + "\n"
-    path = pathlib.Path(__file__).with_name("scores.json")
-    if "--check" in sys.argv:
-        if path.read_text() != text:
-            sys.exit("stale: tests/vectors/scores.json\nrun: python tests/vectors/scores.py")
-    else:
-        path.write_text(text)
-    print(f"{len(columns['kind'])} cases")
-
-
-main()
+jobs = ((kind, *job) for job in sorted(set(cases())) for kind in range(2))
+write(__file__, ["kind", "latency", "timeout", "score"], (job + (score(*job),) for job in jobs))

@@ -88,11 +88,18 @@ pub(crate) async fn average(
 /// # Errors
 /// [`NodeError`] of the chain.
 pub(crate) async fn is_open(desk: &Desk, model: Address) -> Result<bool, NodeError> {
+    match under_way(desk, model).await? {
+        Some(round) => Ok(desk.chain.now().await? <= round.commitsUntil),
+        None => Ok(true),
+    }
+}
+
+/// The round of a model that somebody's training began, where there is one.
+async fn under_way(desk: &Desk, model: Address) -> Result<Option<IRounds::Round>, NodeError> {
     let chain = &desk.chain;
     let round = chain.read(chain.contracts.jobs, Jobs::roundOfCall { model }).await?;
     let number = chain.read(model, Model::roundCall {}).await?;
-    let begins = round.number != number || round.accepted + round.pending == 0;
-    Ok(begins || chain.now().await? <= round.commitsUntil)
+    Ok((round.number == number && round.accepted + round.pending > 0).then_some(round))
 }
 
 /// Brings a model's round on, once it is closed: publishes a training that is alone, averages several,
@@ -103,11 +110,7 @@ pub(crate) async fn is_open(desk: &Desk, model: Address) -> Result<bool, NodeErr
 pub(crate) async fn tend(desk: &Desk, model: Address) -> Result<bool, NodeError> {
     let chain = &desk.chain;
     let jobs = chain.contracts.jobs;
-    let round = chain.read(jobs, Jobs::roundOfCall { model }).await?;
-    let number = chain.read(model, Model::roundCall {}).await?;
-    if round.number != number || round.accepted + round.pending == 0 {
-        return Ok(false);
-    }
+    let Some(round) = under_way(desk, model).await? else { return Ok(false) };
     let waiting = chain.read(jobs, Jobs::averageOfCall { model }).await?;
     if !waiting.poster.is_zero() {
         chain.attempt(jobs, Jobs::settleAverageCall { model }, U256::ZERO).await?;

@@ -13,18 +13,6 @@ const HOUR = 3600;
 
 const seconds = (since) => (performance.now() - since) / 1000;
 
-// An announced training that is shown with everything that a check needs.
-async function reveal(bench, protocol, worker, steps) {
-  const job = await protocol.announce(worker, { units: steps });
-  await protocol.send(worker, "Jobs", "drawSeed", [job]);
-  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), steps);
-  const result = await protocol.commit(worker, job, {
-    output: trained.digest, checkpointRoot: bench.root(trained.trace), accuracyPpm: trained.evaluation.accuracy_ppm,
-  });
-  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained)]);
-  return job;
-}
-
 export async function backlog() {
   const world = await World.start();
   const sample = new Protocol(world);
@@ -32,7 +20,7 @@ export async function backlog() {
   const worker = person(5);
 
   const slow = await sample.sibling({ challengeWindow: 24 * HOUR, roundLength: 24 * HOUR });
-  const job = await reveal(bench, slow, worker, CHECKED);
+  const { job } = await bench.reveal(slow, worker, CHECKED);
   const browser = await launch();
   const tab = await (await browser.newContext()).newPage();
   const times = [];
@@ -55,7 +43,7 @@ export async function backlog() {
       const window = 24 * HOUR + made;
       model = await sample.sibling({ challengeWindow: window, roundLength: window });
     }
-    await reveal(bench, model, worker, STEPS);
+    await bench.reveal(model, worker, STEPS);
   }
   const auditor = new Node(world, person(6), "auditor", ["audit", "--once"]);
   await auditor.log("registered as an auditor");

@@ -63,17 +63,12 @@ own("a training that was claimed but not done is found out", async ({ page, chai
 });
 
 own("a forged checkpoint is found, and the page says between which steps", async ({ page, chain: { world, protocol } }) => {
-  const worker = person(5);
-  const job = await protocol.announce(worker, { units: 300 });
-  await protocol.send(worker, "Jobs", "drawSeed", [job]);
   const bench = await Bench.open(world, protocol);
-  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), 300);
-  const trace = structuredClone(trained.trace);
-  trace[1].optimizer = trace[0].optimizer;
-  const result = await protocol.commit(worker, job, {
-    output: trained.digest, checkpointRoot: bench.root(trace), accuracyPpm: trained.evaluation.accuracy_ppm,
+  const { job } = await bench.reveal(protocol, person(5), 300, (trace) => {
+    const forged = structuredClone(trace);
+    forged[1].optimizer = forged[0].optimizer;
+    return forged;
   });
-  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained, { trace })]);
   const verdict = await check(page, world, job);
   await expect(verdict).toHaveAttribute("data-holds", "false");
   await expect(verdict).toContainText("between step 100 and step 200 of 300");
@@ -81,15 +76,8 @@ own("a forged checkpoint is found, and the page says between which steps", async
 });
 
 own("a model of another runtime version is replayed by that one, fetched by its hash", async ({ page, chain: { world, protocol } }) => {
-  const worker = person(5);
-  const job = await protocol.announce(worker, { units: 250 });
-  await protocol.send(worker, "Jobs", "drawSeed", [job]);
   const bench = await Bench.open(world, protocol);
-  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), 250);
-  const result = await protocol.commit(worker, job, {
-    output: trained.digest, checkpointRoot: bench.root(trained.trace), accuracyPpm: trained.evaluation.accuracy_ppm,
-  });
-  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained)]);
+  const { job } = await bench.reveal(protocol, person(5), 250);
   // This page was built with another version than the model's.
   await page.route("**/delea.json", async (route) => {
     const response = await route.fetch();

@@ -79,6 +79,13 @@ export class Protocol {
     return this.#open(worker, "start", [await this.#request(0, units), 0n]);
   }
 
+  // The same with its seed drawn.
+  async announceSeeded(worker, options) {
+    const job = await this.announce(worker, options);
+    await this.send(worker, "Jobs", "drawSeed", [job]);
+    return { job, seed: await this.read("Jobs", "seedOf", [job]) };
+  }
+
   async commit(worker, job, options) {
     const result = this.#result(options);
     await this.send(worker, "Jobs", "commit", [job, result]);

@@ -51,11 +51,7 @@ async function over(protocol, job) {
 }
 
 /** Announces a training as an attacker and draws its seed. */
-async function announced(protocol, units = STEPS) {
-  const job = await protocol.announce(ATTACKER, { units });
-  await protocol.send(ATTACKER, "Jobs", "drawSeed", [job]);
-  return { job, seed: await protocol.read("Jobs", "seedOf", [job]) };
-}
+const announced = (protocol, units = STEPS) => protocol.announceSeeded(ATTACKER, { units });
 
 const claim = (trained, changes = {}) => ({
   output: trained.digest, checkpointRoot: trained.checkpoint_root, accuracyPpm: trained.evaluation.accuracy_ppm, ...changes,
@@ -148,11 +144,7 @@ test("a juror who votes unseen loses its stake to those who looked", { timeout: 
 
 /** A training of somebody honest, settled at once. */
 async function honestly(protocol, worker, units) {
-  const job = await protocol.announce(worker, { units });
-  await protocol.send(worker, "Jobs", "drawSeed", [job]);
-  const trained = bench.train(await protocol.read("Jobs", "seedOf", [job]), units);
-  const result = await protocol.commit(worker, job, claim(trained));
-  await protocol.send(worker, "Jobs", "reveal", [job, result, await bench.publish(trained)]);
+  const { job, result } = await bench.reveal(protocol, worker, units);
   await protocol.pass(41);
   await protocol.send(worker, "Jobs", "settle", [job, result]);
   assert.equal(await over(protocol, job), SETTLED);

@@ -105,6 +105,18 @@ export class Bench {
     return hex(level[0]);
   }
 
+  /** A training that is announced, done, and shown with all that a check needs; `forge` changes its list of checkpoints. */
+  async reveal(protocol, worker, units, forge = (trace) => trace) {
+    const { job, seed } = await protocol.announceSeeded(worker, { units });
+    const trained = this.train(seed, units);
+    const trace = forge(trained.trace);
+    const result = await protocol.commit(worker, job, {
+      output: trained.digest, checkpointRoot: this.root(trace), accuracyPpm: trained.evaluation.accuracy_ppm,
+    });
+    await protocol.send(worker, "Jobs", "reveal", [job, result, await this.publish(trained, { trace })]);
+    return { job, result };
+  }
+
   /** Publishes what a revealed training comes with; gives the binary CID of its list of checkpoints. */
   async publish(trained, { trace = trained.trace, withhold = false } = {}) {
     if (!withhold) {

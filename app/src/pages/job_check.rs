@@ -102,7 +102,7 @@ pub(super) fn Check(
             {move || desk.runtime.get().map(|runtime| view! {
                 <p class="muted" data-testid="check-runtime">
                     {format!(
-                        "This model was made for another version of the exact runtime than this page’s, {}, which was fetched by its hash to check with.",
+                        "This model was made for version {} of the exact runtime, another version than this page’s own. It was fetched by its hash to check with.",
                         format::short_hash(&runtime.to_string()),
                     )}
                 </p>

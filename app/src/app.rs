@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use crate::{
+    browser,
     chain::{
         contracts::{self, Summary},
         health::Health,
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) health: RwSignal<Health>,
     /// Latest block.
     pub(crate) block: RwSignal<u64>,
+    /// Seconds by which the chain's clock is ahead of this machine's.
+    pub(crate) ahead: RwSignal<u64>,
     /// Whether the chain began anew since the last visit.
     pub(crate) reset: RwSignal<bool>,
     /// All models' cards.
@@ -52,6 +55,7 @@ impl App {
             toasts: Toasts::new(),
             health: RwSignal::new(Health::Unknown),
             block: RwSignal::new(0),
+            ahead: RwSignal::new(0),
             reset: RwSignal::new(false),
             models: RwSignal::new(Load::Waiting),
             revision: RwSignal::new(0),
@@ -79,6 +83,11 @@ impl App {
         self.revision.update(|revision| *revision = revision.wrapping_add(1));
     }
 
+    /// Seconds since 1970. Contracts go by their blocks' time, so a machine whose clock is behind goes by it too.
+    pub(crate) fn now(self) -> u64 {
+        browser::now() + self.ahead.get_untracked()
+    }
+
     /// Reads all cards.
     pub(crate) async fn load_models(self) {
         let config = self.config();
@@ -94,4 +103,17 @@ impl App {
 /// The shared state, from any component below the shell.
 pub(crate) fn use_app() -> App {
     expect_context::<App>()
+}
+
+/// [`App::now`], counted on while somebody looks.
+pub(crate) fn use_now() -> RwSignal<u64> {
+    let app = use_app();
+    let now = RwSignal::new(app.now());
+    let tick = gloo_timers::callback::Interval::new(1_000, move || {
+        now.try_set(app.now());
+    });
+    // Dropping it ends it; it lives as long as what shows it.
+    let tick = StoredValue::new_local(Some(tick));
+    on_cleanup(move || drop(tick.try_update_value(Option::take)));
+    now
 }

@@ -70,6 +70,10 @@ enum Command {
         /// Trainings to do; 0 for no end.
         #[arg(long, default_value_t = 1)]
         jobs: u32,
+        /// Forge a checkpoint on purpose, at the price of the bond, to see whether auditors find it. Ends
+        /// with 0 if they do, with 1 if not. What is trained stays right.
+        #[arg(long)]
+        canary: bool,
     },
     /// Watch results, do them again, doubt what does not hold, vote in juries.
     Audit {
@@ -183,7 +187,9 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
     let desk = Desk::open(config, chain).await?;
     info!(runtime = %desk.runtime.digest.cid(), "ready");
     match (cli.command, signer) {
-        (Command::Train { model, steps, jobs }, _) => train(desk, model, steps, jobs, stop).await,
+        (Command::Train { model, steps, jobs, canary }, _) => {
+            train(Worker::new(desk, canary, stop), model, steps, jobs, canary).await
+        }
         (Command::Audit { sample, lazy, once }, Some(signer)) => {
             let policy = Policy { sample, lazy, once };
             Auditor::new(desk, &signer, policy, stop).await?.run().await?;
@@ -209,13 +215,13 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
 }
 
 async fn train(
-    desk: Desk,
+    worker: Worker,
     model: Address,
     steps: Option<u32>,
     jobs: u32,
-    stop: Arc<AtomicBool>,
+    canary: bool,
 ) -> Result<ExitCode, NodeError> {
-    let worker = Worker::new(desk, stop);
+    let wanted = if canary { JobState::Rejected } else { JobState::Settled };
     for id in worker.unfinished().await? {
         info!(job = id, "going on");
         worker.bring_home(id).await?;
@@ -224,17 +230,18 @@ async fn train(
         worker.publish_round(model).await?;
     }
     let mut done = 0;
-    let mut all_paid = true;
+    let mut as_wanted = true;
     while jobs == 0 || done < jobs {
         let id = worker.take(model, steps).await?;
         info!(job = id, "taken");
         let end = worker.bring_home(id).await?;
         worker.publish_round(model).await?;
-        if end != JobState::Settled {
-            warn!(job = id, ?end, "not paid");
-            all_paid = false;
+        if end != wanted {
+            let why = if canary { "no auditor found the forged checkpoint" } else { "not paid" };
+            warn!(job = id, ?end, why);
+            as_wanted = false;
         }
         done += 1;
     }
-    Ok(ExitCode::from(u8::from(!all_paid)))
+    Ok(ExitCode::from(u8::from(!as_wanted)))
 }

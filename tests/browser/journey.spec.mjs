@@ -1,6 +1,7 @@
 // The main walk: train in the tab, earn, pay, infer; on both tiers, with a wallet and with none.
 import { rm } from "node:fs/promises";
 import path from "node:path";
+import { parseEther } from "viem";
 import { cidOf } from "../../local/content.mjs";
 import { addWallet, amount, connect, drawZero, expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
 import { Protocol } from "./protocol.mjs";
@@ -59,9 +60,17 @@ test("the MLP template on an uploaded table, created, trained on WebGPU, publish
   await page.locator("#model-description").fill("Made by a test.");
   await expect(page.getByTestId("curve-plot")).toBeVisible();
   await page.getByTestId("on-chain").check();
+  await page.getByTestId("rules").locator("summary").click();
+  await page.locator("#bond").fill("0");
+  await expect(page.getByText("a worker needs something to lose")).toBeVisible();
+  await page.locator("#bond").fill("0.02");
+  await page.locator("#improvement").selectOption({ label: "0.1 % more right answers" });
   await picture(page, "create");
   await page.getByTestId("create-submit").click();
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/);
+  const created = page.url().match(/0x[0-9a-fA-F]{40}/)[0];
+  const rules = await new Protocol(world, created).read("Model", "rules");
+  expect(rules).toMatchObject({ bond: parseEther("0.02"), minImprovementPpm: 1_000, challengeWindow: 5, roundLength: 0 });
 
   await start(page, { device: "gpu", steps: 60 });
   await expect(page.getByTestId("device-used")).toHaveAttribute("data-tier", "gpu", { timeout: 90_000 });

@@ -2,6 +2,7 @@
 // from the chain, measured where it was handed in afterwards; and what is false is found out.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { keccak256, parseEther } from "viem";
 import { cidOf } from "../../local/content.mjs";
 import { addWallet, connect, expect, finished, openModel, picture, test } from "./fixtures.mjs";
 import { Bench } from "../node/nodes.mjs";
@@ -116,4 +117,59 @@ own("a result is measured: what holds, and what was only said", async ({ page, c
   await page.goto(`${world.url}/job/${missing}`);
   await page.getByTestId("check-job").click();
   await expect(page.getByTestId("check-failed")).toContainText("could not be checked");
+});
+
+own("trainings of one version are averaged, posted, checked and published from tabs", async ({ page, browser, chain: { world, protocol: sample } }) => {
+  const protocol = await sample.sibling({ roundLength: 600, challengeWindow: 60 });
+  const bench = await Bench.open(world, protocol);
+  const trainings = [];
+  for (const [i, worker] of [person(5), person(6)].entries()) trainings.push(await bench.reveal(protocol, worker, 100 + 50 * i));
+  const history = `${world.url}/model/${protocol.model}/history`;
+  await addWallet(page, world);
+  await page.goto(history);
+  await expect(page.getByTestId("round")).toContainText("2 trainings of the newest version have been handed in. Further ones can join");
+  await picture(page, "round-open");
+  await protocol.pass(601);
+  await expect(page.getByTestId("round")).toContainText("No more trainings can join. 2 of them");
+  for (const { job, result } of trainings) await protocol.send(person(7), "Jobs", "settle", [job, result]);
+  await connect(page);
+  await page.getByTestId("round-make").click();
+  await expect(page.getByTestId("round-made")).toContainText(/average answers [\d.]+ % of \d+ examples right/);
+  await picture(page, "round-averaged");
+  await page.getByTestId("round-post").click();
+  await expect(page.getByTestId("round-doubt")).toBeVisible();
+
+  // A stranger's tab makes it again.
+  const stranger = await browser.newPage();
+  await stranger.goto(history);
+  await stranger.getByTestId("round-make").click();
+  await expect(stranger.getByTestId("round-verdict")).toHaveAttribute("data-holds", "true");
+  await picture(stranger, "round-checked");
+  await stranger.close();
+
+  await protocol.pass(61);
+  await page.getByTestId("round-settle").click();
+  await expect(page.getByTestId("version").first()).toContainText("the average of several trainings of version 0");
+  expect(await protocol.read("Model", "head")).toBe(1);
+  await picture(page, "round-published");
+});
+
+own("a posted average that is not the trainings' own is found out, and can be doubted", async ({ page, chain: { world, protocol: sample } }) => {
+  const protocol = await sample.sibling({ roundLength: 600, challengeWindow: 60 });
+  const bench = await Bench.open(world, protocol);
+  const trainings = [await bench.reveal(protocol, person(5), 100), await bench.reveal(protocol, person(6), 100)];
+  await protocol.pass(601);
+  for (const { job, result } of trainings) await protocol.send(person(7), "Jobs", "settle", [job, result]);
+  await protocol.send(person(7), "Jobs", "postAverage", [protocol.model, keccak256("0x07"), 990_000], parseEther("0.01"));
+  await addWallet(page, world);
+  await page.goto(`${world.url}/model/${protocol.model}/history`);
+  await page.getByTestId("round-make").click();
+  const verdict = page.getByTestId("round-verdict");
+  await expect(verdict).toHaveAttribute("data-holds", "false");
+  await expect(verdict).toContainText("other parameters than those posted");
+  await connect(page);
+  await page.getByTestId("round-doubt").click();
+  // This chain has no auditors, and a case that nobody could judge is refused.
+  await expect(page.getByTestId("round")).toContainText(/auditors/);
+  await picture(page, "round-refuted");
 });

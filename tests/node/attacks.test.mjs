@@ -134,6 +134,18 @@ test("a replayed training whose data are withheld is paid, and its checkers publ
   assert.ok(await world.content.has(cidOf(trained.digest)));
 });
 
+test("a training with a known answer pays the auditors who look", { timeout: 120_000 }, async () => {
+  const protocol = await model();
+  const staked = () => Promise.all(AUDITORS.map(({ address }) => protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, address])));
+  const before = await staked();
+  const canary = await run(world, ATTACKER, ["train", protocol.model, "--steps", `${STEPS}`, "--canary"]);
+  assert.equal(canary.code, 0, canary.lines.join("\n"));
+  const { fields } = JSON.parse(canary.lines.find((line) => line.includes('"taken"')));
+  assert.equal(await over(protocol, BigInt(fields.job)), REJECTED);
+  const sum = (amounts) => amounts.reduce((total, amount) => total + amount, 0n);
+  assert.ok(sum(await staked()) > sum(before), "they earned");
+});
+
 test("a juror who votes unseen loses its stake to those who looked", { timeout: 60_000 }, async () => {
   const unit = await sample.read("Jury", "JUROR_STAKE");
   const [lazy, ...honest] = await Promise.all([LAZY, ...AUDITORS].map(async ({ address }) => (await sample.read("Jury", "auditor", [address])).stake));

@@ -7,6 +7,7 @@ use delea_model_runtime::content::Digest;
 use futures_util::{future::try_join_all, try_join};
 
 use super::rpc::{Receipt, Rpc, RpcError};
+use crate::config::Config;
 
 /// Cards fetched in one call; a card costs about ten storage reads, far below any call limit.
 const PAGE: u64 = 64;
@@ -154,6 +155,8 @@ pub(crate) struct Rules {
     pub(crate) challenge_window: u32,
     /// In which further trainings join a round.
     pub(crate) round_length: u32,
+    /// By how much a version must be better than the one before, in parts per million; zero for any.
+    pub(crate) min_improvement_ppm: u32,
 }
 
 /// All that the model's pages show.
@@ -172,6 +175,14 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
+    /// A bond, `raw` in base units, as it is shown: coins, or tokens of the model.
+    pub(crate) fn stake(&self, raw: U256) -> String {
+        match self.rules.bond_in_tokens {
+            true => self.summary.amount(raw),
+            false => format!("{} coins", crate::format::tokens(raw)),
+        }
+    }
+
     /// The version of that number, if it is among those kept.
     pub(crate) fn version(&self, id: u32) -> Option<&Version> {
         self.versions.iter().find(|version| version.id == id)
@@ -252,6 +263,7 @@ pub(crate) async fn detail(
         rollback_delay: rules.rollbackDelay,
         challenge_window: rules.challengeWindow,
         round_length: rules.roundLength,
+        min_improvement_ppm: rules.minImprovementPpm,
     };
     let summary = Summary::from(summary);
     let first = u64::from(summary.versions).saturating_sub(VERSIONS_SHOWN);
@@ -316,6 +328,12 @@ pub(crate) struct Creation {
     pub(crate) inference_unit: u64,
     /// How long its steps take.
     pub(crate) times: Times,
+    /// What a worker puts at stake, in base units.
+    pub(crate) bond: Uint<96, 2>,
+    /// Whether that is in the model's token.
+    pub(crate) bond_in_tokens: bool,
+    /// By how much a version must be better than the one before, in parts per million.
+    pub(crate) min_improvement_ppm: u32,
     /// Digest of the manifest.
     pub(crate) manifest: Digest,
     /// Digest of the first parameters.
@@ -336,15 +354,20 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    /// What suits a chain: only one on this machine gives out test money, and nobody wants to wait there.
+    pub(crate) fn of(config: &Config) -> Self {
+        if config.burner_allowed() { Self::QUICK } else { Self::CAREFUL }
+    }
+
     /// For money that is worth something: others need time to look.
-    pub(crate) const CAREFUL: Self = Self {
+    const CAREFUL: Self = Self {
         rollback_delay: 86_400,
         challenge_window: 3_600,
         jury_phase: 7_200,
         round_length: 0,
     };
-    /// For a chain on one's own machine, where nobody wants to wait.
-    pub(crate) const QUICK: Self =
+    /// For a chain on one's own machine.
+    const QUICK: Self =
         Self { rollback_delay: 20, challenge_window: 5, jury_phase: 60, round_length: 0 };
 }
 
@@ -358,8 +381,8 @@ pub(crate) fn create_call(c: &Creation) -> Vec<u8> {
         referenceSteps: c.reference_steps,
         inferenceUnit: c.inference_unit,
         rules: factory::IModel::Rules {
-            bond: Uint::from(rules::BOND_WEI),
-            bondInTokens: false,
+            bond: c.bond,
+            bondInTokens: c.bond_in_tokens,
             jurySize: rules::JURY_SIZE,
             rollbackDelay: c.times.rollback_delay,
             challengeWindow: c.times.challenge_window,
@@ -367,7 +390,7 @@ pub(crate) fn create_call(c: &Creation) -> Vec<u8> {
             trainLease: rules::TRAIN_LEASE_S,
             inferLease: rules::INFER_LEASE_S,
             roundLength: c.times.round_length,
-            minImprovementPpm: 0,
+            minImprovementPpm: c.min_improvement_ppm,
         },
         manifest: c.manifest.0.into(),
         genesis: c.genesis.0.into(),
@@ -391,8 +414,8 @@ pub(crate) mod rules {
     pub(crate) const SYMBOL_BYTES: usize = 11;
     /// The creator's share of the supply, in percent; the rest is the pool.
     pub(crate) const CREATOR_PERCENT: u64 = 5;
-    /// What a worker of a model made in this page puts at stake: a hundredth of a coin, in wei.
-    pub(crate) const BOND_WEI: u64 = 10_000_000_000_000_000;
+    /// What a worker puts at stake unless the creator says otherwise, in coins.
+    pub(crate) const BOND: &str = "0.01";
     /// Jurors of its cases.
     pub(crate) const JURY_SIZE: u8 = 3;
     /// Seconds between the claim of a training and its result.

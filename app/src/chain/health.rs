@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::rpc::{Rpc, RpcError};
-use crate::{app::App, store::local};
+use crate::{app::App, browser, store::local};
 
 /// Milliseconds between looks at a local chain, and at a public one.
 const LOCAL_MS: u32 = 3_000;
@@ -50,6 +50,9 @@ pub(crate) async fn check(app: App) {
         Ok(block) => {
             let last = app.block.get_untracked();
             if block != last {
+                if let Ok((_, time)) = rpc.block("latest").await {
+                    app.ahead.set(time.saturating_sub(browser::now()));
+                }
                 app.block.set(block);
             }
             // A node that was restarted in between starts from the first block again.

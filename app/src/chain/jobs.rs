@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
 use delea_contracts_abi::{
-    JobKind, JobState, Jobs, Jury, Model, Vault, bindings::jobs::IJobs, training_seed,
+    JobKind, JobState, Jobs, Jury, Model, bindings::jobs::IJobs, training_seed,
 };
 use delea_model_runtime::content::Digest;
 
@@ -149,38 +149,10 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
     }))
 }
 
-/// The round that a model is in.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Round {
-    /// Committed trainings that are not decided.
-    pub(crate) pending: u32,
-    /// Accepted trainings.
-    pub(crate) accepted: u32,
-}
-
-/// Reads the round of a model's head; nothing while no training of it was committed.
-pub(crate) async fn round(
-    rpc: &Rpc,
-    jobs: Address,
-    model: Address,
-) -> Result<Option<Round>, RpcError> {
-    let (round, now) = futures_util::try_join!(
-        read(rpc, jobs, Jobs::roundOfCall { model }),
-        read(rpc, model, Model::roundCall {}),
-    )?;
-    let begun = round.number == now && round.pending + round.accepted > 0;
-    Ok(begun.then_some(Round { pending: round.pending, accepted: round.accepted }))
-}
-
 /// Reads the newest jobs, at most `most`, newest first.
 pub(crate) async fn newest(rpc: &Rpc, jobs: Address, most: u64) -> Result<Vec<u64>, RpcError> {
     let count = read(rpc, jobs, Jobs::jobCountCall {}).await?;
     Ok((1..=count).rev().take(most as usize).collect())
-}
-
-/// Call data of `publishRound`.
-pub(crate) fn publish_round_call(model: Address) -> Vec<u8> {
-    Jobs::publishRoundCall { model }.abi_encode()
 }
 
 /// What a training that is done is handed in with.
@@ -380,24 +352,4 @@ pub(crate) fn draw_call(case: u64) -> Vec<u8> {
 /// Call data of `close`.
 pub(crate) fn close_call(case: u64) -> Vec<u8> {
     Jury::closeCall { caseId: case }.abi_encode()
-}
-
-/// What an account has free for bonds: native coin, or tokens of a model.
-pub(crate) async fn free(
-    rpc: &Rpc,
-    vault: Address,
-    asset: Address,
-    account: Address,
-) -> Result<U256, RpcError> {
-    read(rpc, vault, Vault::freeCall { asset, account }).await
-}
-
-/// Call data of `depositTokens`: model tokens for bonds, on an allowance.
-pub(crate) fn deposit_tokens_call(model: Address, amount: U256) -> Vec<u8> {
-    Vault::depositTokensCall { model, amount }.abi_encode()
-}
-
-/// Call data of `withdraw`.
-pub(crate) fn withdraw_call(asset: Address, amount: U256, to: Address) -> Vec<u8> {
-    Vault::withdrawCall { asset, amount, to }.abi_encode()
 }

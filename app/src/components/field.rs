@@ -196,6 +196,46 @@ pub(crate) fn Slider(
     }
 }
 
+/// A labelled list of which one is chosen.
+#[component]
+pub(crate) fn Select<T>(
+    /// Unique in the page.
+    id: &'static str,
+    /// Label.
+    label: &'static str,
+    /// What can be chosen, and how it is called.
+    options: Vec<(T, String)>,
+    /// What is chosen.
+    chosen: RwSignal<T>,
+    /// A word of help.
+    #[prop(optional, into)]
+    help: MaybeProp<String>,
+) -> impl IntoView
+where
+    T: Copy + PartialEq + Send + Sync + 'static,
+{
+    let describe = format!("{id}-help");
+    let none = MaybeProp::<String>::from(None::<String>);
+    let values: Vec<T> = options.iter().map(|(value, _)| *value).collect();
+    let choose = move |event: Event| {
+        let place = event_target_value(&event).parse().ok();
+        if let Some(value) = place.and_then(|place: usize| values.get(place)) {
+            chosen.set(*value);
+        }
+    };
+    let items = options.into_iter().enumerate().map(|(place, (value, name))| {
+        let selected = move || chosen.get() == value;
+        view! { <option value=place.to_string() prop:selected=selected>{name}</option> }
+    });
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <select id=id data-testid=id aria-describedby=describe.clone() on:change=choose>{items.collect_view()}</select>
+            <Hint id=describe help error=none/>
+        </div>
+    }
+}
+
 /// Help below a field, or what is wrong with it.
 #[component]
 fn Hint(

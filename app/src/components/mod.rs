@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod banner;
 pub(crate) mod bars;
+pub(crate) mod case;
 pub(crate) mod dialog;
 pub(crate) mod draw;
 pub(crate) mod field;

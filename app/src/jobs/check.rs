@@ -78,6 +78,46 @@ pub(crate) struct Desk {
     pub(crate) runtime: RwSignal<Option<Digest>>,
 }
 
+impl Desk {
+    /// A desk of the page that is being built. Its work ends with what shows it.
+    pub(crate) fn new(app: App) -> Self {
+        let desk = Self {
+            app,
+            progress: RwSignal::new(0.0),
+            worker: StoredValue::new_local(None),
+            runtime: RwSignal::new(None),
+        };
+        on_cleanup(move || desk.stop());
+        desk
+    }
+
+    /// Ends what goes on.
+    pub(crate) fn stop(self) {
+        if let Some(Some(worker)) = self.worker.try_update_value(Option::take) {
+            worker.kill(STOPPED);
+        }
+    }
+
+    /// A worker of the model's version of the exact runtime, apart from the one in which a training may go on.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) async fn open(self, manifest: &Manifest, config: &Config) -> Result<Client, String> {
+        let client = match other_runtime(manifest, config) {
+            None => Client::spawn(&config.workers.cpu).await,
+            Some(wanted) => {
+                self.runtime.try_set(Some(wanted));
+                let runtime =
+                    blobs::get(config, wanted, "the model’s version of the exact runtime").await;
+                Client::host(&config.workers.host, &runtime.map_err(say)?).await
+            }
+        };
+        let client = client.map_err(say)?;
+        self.worker.try_set_value(Some(client.clone()));
+        Ok(client)
+    }
+}
+
 /// What is said of a check that the visitor stopped.
 pub(crate) const STOPPED: &str = "the check was stopped";
 
@@ -101,18 +141,7 @@ pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<V
     let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
     let dataset = blobs::get(&config, manifest.dataset.digest, "the data set").await;
     let dataset = Bytes::from(dataset.map_err(say)?);
-    // A worker of its own: a training may be going on in the other one.
-    let client = match other_runtime(&manifest, &config) {
-        None => Client::spawn(&config.workers.cpu).await,
-        Some(wanted) => {
-            desk.runtime.try_set(Some(wanted));
-            let runtime =
-                blobs::get(&config, wanted, "the model’s version of the exact runtime").await;
-            Client::host(&config.workers.host, &runtime.map_err(say)?).await
-        }
-    };
-    let client = client.map_err(say)?;
-    desk.worker.set_value(Some(client.clone()));
+    let client = desk.open(&manifest, &config).await?;
     if job.by_result {
         let output = blobs::get(&config, outcome.output, "the trained parameters").await;
         let parameters = Bytes::from(output.map_err(say)?);
@@ -290,7 +319,7 @@ pub(crate) fn require_runtime(manifest: &Manifest, config: &Config) -> Result<()
     }
 }
 
-fn say(error: impl std::fmt::Display) -> String {
+pub(crate) fn say(error: impl std::fmt::Display) -> String {
     sentence(&error.to_string())
 }
 

@@ -11,8 +11,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use crate::{
     app::use_app,
     chain::{
+        bonds,
         contracts::{self, Summary},
-        history, jobs,
+        history,
         rpc::RpcError,
         transaction::{self, Call, Deed},
     },
@@ -179,7 +180,7 @@ fn Bonds(
     let vault = app.config().contracts.vault;
     let free = use_load(
         move || Some(app.revision()),
-        move |_| async move { jobs::free(&app.rpc(), vault, Address::ZERO, address).await },
+        move |_| async move { bonds::free(&app.rpc(), vault, Address::ZERO, address).await },
     );
     let amount = move || free.with(|free| free.ready().copied()).filter(|free| !free.is_zero());
     let busy = RwSignal::new(false);
@@ -187,7 +188,7 @@ fn Bonds(
         let Some(amount) = amount() else { return };
         busy.set(true);
         spawn_local(async move {
-            let call = Call::new(vault, jobs::withdraw_call(Address::ZERO, amount, address));
+            let call = Call::new(vault, bonds::withdraw_call(Address::ZERO, amount, address));
             // Errors are told by the toast.
             let _ = transaction::send(
                 app,

@@ -6,11 +6,11 @@ use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{job_check::Check, model::use_now};
+use super::job_check::Check;
 use crate::{
-    app::{App, use_app},
-    browser,
+    app::{App, use_app, use_now},
     chain::{
+        bonds,
         contracts::{self, Detail},
         history,
         jobs::{self, Case, Job, Outcome, Step},
@@ -18,6 +18,7 @@ use crate::{
     },
     components::{
         address::{AddressTag, CopyButton},
+        case::CasePanel,
         later::{Fetched, wasm_split},
         states::{Empty, Failure, Skeleton, set_title},
     },
@@ -115,16 +116,14 @@ fn Whole(
     shown: Shown,
 ) -> impl IntoView {
     let Shown { job, detail, steps, times, case } = shown;
+    let name = detail.summary.name.clone();
     let claimed = steps.iter().rev().find_map(|step| step.outcome);
     let revealed = steps.iter().rev().find_map(|step| step.revealed);
     let what = match job.training {
         true => format!("Training of {}", detail.summary.name),
         false => format!("Use of {}", detail.summary.name),
     };
-    let bond = match detail.rules.bond_in_tokens {
-        true => detail.summary.amount(job.bond),
-        false => format!("{} coins", format::tokens(job.bond)),
-    };
+    let bond = detail.stake(job.bond);
     let version = detail.versions.iter().find(|version| version.job == job.id).map(|v| v.id);
     let units = match job.training {
         true => format::plural(u64::from(job.units), "step"),
@@ -137,13 +136,13 @@ fn Whole(
     });
     view! {
         <header class="job-head">
-            <p class="muted"><A href=format!("/model/{}", job.model)>{detail.summary.name.clone()}</A>{format!(" · job {}", job.id)}</p>
+            <p class="muted"><A href=format!("/model/{}", job.model)>{name}</A>{format!(" · job {}", job.id)}</p>
             <h1>{what}</h1>
         </header>
         <Way state=job.state/>
         <div class="columns">
             <div class="column-main">
-                <Doubt job=job.clone() window=detail.rules.challenge_window outcome=claimed/>
+                <Doubt job=job.clone() detail outcome=claimed/>
                 {case.map(|case| view! { <CasePanel id=job.case case/> })}
                 {check}
                 <Transactions steps times/>
@@ -234,12 +233,14 @@ fn Way(
 fn Doubt(
     /// The job.
     job: Job,
-    /// Seconds in which it can be doubted.
-    window: u32,
+    /// Its model.
+    detail: Detail,
     /// What its worker committed to.
     outcome: Option<Outcome>,
 ) -> impl IntoView {
     let app = use_app();
+    let (window, stake) = (detail.rules.challenge_window, detail.stake(job.bond));
+    let detail = StoredValue::new(detail);
     let contract = app.config().contracts.jobs;
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
@@ -260,8 +261,17 @@ fn Doubt(
     let id = job.id;
     let (bond, challenged) = (job.bond, job.challenger != Address::ZERO);
     let doubt = move |_| {
-        let call = Call { value: bond, ..Call::new(contract, jobs::challenge_call(id)) };
-        act(Deed { doing: "Doubting", done: "A jury will decide." }, call);
+        let detail = detail.get_value();
+        busy.set(true);
+        problem.set(None);
+        spawn_local(async move {
+            let deed = Deed { doing: "Doubting", done: "A jury will decide." };
+            let call = Call::new(contract, jobs::challenge_call(id));
+            if let Err(error) = bonds::send_staked(app, &detail, bond, deed, call).await {
+                problem.try_set(error.told());
+            }
+            busy.try_set(false);
+        });
     };
     let settle = move |_| {
         let Some(outcome) = outcome else { return };
@@ -291,7 +301,7 @@ fn Doubt(
                 </Show>
                 <Show when=move || { left() > 0 }>
                     <button class="button" data-testid="job-doubt" disabled=move || busy.get() on:click=doubt>
-                        {format!("Doubt it, with {} coins at stake", format::tokens(bond))}
+                        {format!("Doubt it, with {stake} at stake")}
                     </button>
                 </Show>
             </div>
@@ -316,72 +326,6 @@ fn Doubt(
     }
 }
 
-/// The case before the jury.
-#[component]
-fn CasePanel(
-    /// Its number.
-    id: u64,
-    /// What was read of it.
-    case: Case,
-) -> impl IntoView {
-    let app = use_app();
-    let jury = app.config().contracts.jury;
-    let now = browser::now();
-    let words = match (case.stage, case.outcome) {
-        (1, _) => "The jury is drawn by the next block, or once enough auditors are free.".to_owned(),
-        (2, _) if now <= case.commit_until => {
-            format!(
-                "Jurors do the work again and commit to what they find, for another {}.",
-                format::duration((case.commit_until - now) as f64)
-            )
-        }
-        (2, _) if now <= case.reveal_until => {
-            format!(
-                "Jurors show what they found, for another {}.",
-                format::duration((case.reveal_until - now) as f64)
-            )
-        }
-        (2, _) => "The time to vote is over: the case can be closed.".to_owned(),
-        (_, 1) => "The jury found the same as the worker: the result stands.".to_owned(),
-        (_, 2) => "The jury found something else: the result is refuted.".to_owned(),
-        _ => "The jury could not decide: who doubted gets the stake back, and the result is on view once more.".to_owned(),
-    };
-    let send = move |data: Vec<u8>, deed: Deed| {
-        spawn_local(async move {
-            // Errors are told by the toast.
-            let _ = transaction::send(app, deed, Call::new(jury, data)).await;
-        });
-    };
-    let draw = move |_| {
-        send(jobs::draw_call(id), Deed { doing: "Drawing", done: "The jury is drawn." });
-    };
-    let close = move |_| {
-        send(jobs::close_call(id), Deed { doing: "Closing", done: "The case is closed." });
-    };
-    let finding = case.finding;
-    let jurors = case.jurors.iter().map(|(juror, found)| {
-        let vote = match *found {
-            found if found == B256::ZERO => "has not said yet",
-            found if found == finding => "found the same",
-            _ => "found something else",
-        };
-        view! { <li><AddressTag address=*juror/> <span class="muted">{vote}</span></li> }
-    });
-    view! {
-        <section class="panel" data-testid="case">
-            <h2>{format!("Case {id}")}</h2>
-            <p>{words}</p>
-            <ul class="jurors">{jurors.collect_view()}</ul>
-            {(case.stage == 1).then(|| view! {
-                <button class="button" data-testid="case-draw" on:click=draw>"Draw the jury"</button>
-            })}
-            {(case.stage == 2).then(|| view! {
-                <button class="button quiet" data-testid="case-close" on:click=close>"Close the case"</button>
-            })}
-        </section>
-    }
-}
-
 /// Every transaction of the job.
 #[component]
 fn Transactions(
@@ -391,7 +335,7 @@ fn Transactions(
     times: Vec<u64>,
 ) -> impl IntoView {
     let app = use_app();
-    let now = browser::now();
+    let now = app.now();
     let rows = steps.into_iter().zip(times).map(|(step, time)| {
         let hash = step.transaction.to_string();
         let link = match app.config().transaction_page(&hash) {

@@ -8,7 +8,7 @@ use crate::{
     app::use_app,
     components::{icons, states::Meter},
     format,
-    jobs::check::{self, Claim, Desk, Extent, STOPPED, Verdict},
+    jobs::check::{self, Claim, Desk, Extent, Verdict},
 };
 
 /// What the check is at.
@@ -28,18 +28,7 @@ pub(super) fn Check(
 ) -> impl IntoView {
     let app = use_app();
     let at = RwSignal::new(At::Idle);
-    let desk = Desk {
-        app,
-        progress: RwSignal::new(0.0),
-        worker: StoredValue::new_local(None),
-        runtime: RwSignal::new(None),
-    };
-    let stop = move || {
-        if let Some(Some(worker)) = desk.worker.try_update_value(Option::take) {
-            worker.kill(STOPPED);
-        }
-    };
-    on_cleanup(stop);
+    let desk = Desk::new(app);
     let replay = !claim.job.by_result;
     let drawn = claim.drawn().map(|(_, parts)| {
         let steps =
@@ -61,12 +50,13 @@ pub(super) fn Check(
             at.try_set(end);
         });
     };
-    let body = move || match at.get() {
+    let body = move || {
+        match at.get() {
         At::Idle => ().into_any(),
         At::Running if replay => view! {
             <p class="muted">"Doing the training again…"</p>
             <Meter share=desk.progress label="Share of the steps done again"/>
-            <button class="button" data-testid="check-stop" on:click=move |_| stop()>"Stop"</button>
+            <button class="button" data-testid="check-stop" on:click=move |_| desk.stop()>"Stop"</button>
         }
         .into_any(),
         At::Running => view! { <p class="muted">{icons::spinner()} " Measuring…"</p> }.into_any(),
@@ -88,6 +78,7 @@ pub(super) fn Check(
             </p>
         }
         .into_any(),
+    }
     };
     let busy = move || at.get() == At::Running;
     view! {

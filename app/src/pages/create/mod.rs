@@ -2,6 +2,7 @@
 
 mod data;
 mod network;
+mod rules;
 mod submit;
 mod templates;
 mod token;
@@ -18,6 +19,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     app::use_app,
+    chain::contracts::{self, Times},
     components::{
         later::{Fetched, wasm_split},
         states::set_title,
@@ -81,13 +83,29 @@ pub(super) struct Draft {
     pub(super) use_weight: RwSignal<f64>,
     /// Whether the first parameters are kept on the chain itself too.
     pub(super) on_chain: RwSignal<bool>,
+    /// What a worker puts at stake, as typed.
+    pub(super) bond: RwSignal<String>,
+    /// Whether that is in the model's token.
+    pub(super) bond_in_tokens: RwSignal<bool>,
+    /// Seconds in which a result can be doubted.
+    pub(super) window: RwSignal<u32>,
+    /// Seconds in which further trainings join a round.
+    pub(super) round: RwSignal<u32>,
+    /// By how much a version must be better than the one before, in parts per million.
+    pub(super) improvement: RwSignal<u32>,
     /// Whether errors of untouched fields are shown: after the first try.
     pub(super) tried: RwSignal<bool>,
 }
 
 impl Draft {
-    fn new() -> Self {
+    /// Nothing decided yet but for what suits most models; `times` is how long work takes.
+    fn new(times: Times) -> Self {
         Self {
+            bond: RwSignal::new(contracts::rules::BOND.to_owned()),
+            bond_in_tokens: RwSignal::new(false),
+            window: RwSignal::new(times.challenge_window),
+            round: RwSignal::new(times.round_length),
+            improvement: RwSignal::new(0),
             data: RwSignal::new(None),
             network: RwSignal::new(None),
             name: RwSignal::new(String::new()),
@@ -116,7 +134,7 @@ fn Create() -> impl IntoView {
     let app = use_app();
     set_title("Create a model");
     spawn_local(app.load_models());
-    let draft = Draft::new();
+    let draft = Draft::new(Times::of(&app.config()));
     let has_data = Memo::new(move |_| draft.data.with(|d| d.as_ref().map(Chosen::digest)));
     view! {
         <header class="page-head">
@@ -137,6 +155,7 @@ fn Create() -> impl IntoView {
         <section class="panel step" aria-labelledby="step-token">
             <h2 id="step-token"><span class="step-number">"3"</span>"Name and token"</h2>
             <token::TokenStep draft/>
+            <rules::RulesStep draft/>
         </section>
         <submit::SubmitStep draft/>
     }

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{Chosen, Draft, token::TokenTerms};
+use super::{Chosen, Draft, rules::Rules, token::TokenTerms};
 use crate::{
     app::{App, use_app},
     browser,
@@ -41,7 +41,17 @@ pub(super) fn SubmitStep(
     let navigate = use_navigate();
     let stage = RwSignal::new(None::<usize>);
     let problem = RwSignal::new(None::<String>);
-    let ready = Memo::new(move |_| Some((draft.data.get()?, draft.network.get()?, draft.terms()?)));
+    let ready = Memo::new(move |_| {
+        let (spec, config) = draft.network.get()?;
+        Some(Wanted {
+            data: draft.data.get()?,
+            spec,
+            config,
+            terms: draft.terms()?,
+            rules: draft.rules()?,
+            on_chain: draft.on_chain.get(),
+        })
+    });
     let missing = move || {
         let mut list = Vec::new();
         if draft.data.with(Option::is_none) {
@@ -53,19 +63,19 @@ pub(super) fn SubmitStep(
         if draft.terms().is_none() {
             list.push("name and token");
         }
+        if draft.rules().is_none() {
+            list.push("a worker’s stake");
+        }
         list.join(", ")
     };
     let create = move |_| {
         draft.tried.set(true);
         problem.set(None);
-        let Some((data, (spec, config), terms)) = ready.get_untracked() else {
-            return;
-        };
+        let Some(wanted) = ready.get_untracked() else { return };
         let navigate = navigate.clone();
         stage.set(Some(0));
         spawn_local(async move {
-            let on_chain = draft.on_chain.get_untracked();
-            match make(app, stage, data, spec, config, terms, on_chain).await {
+            match make(app, stage, wanted).await {
                 Ok(model) => navigate(&format!("/model/{model}/train"), NavigateOptions::default()),
                 Err(error) => problem.set(error),
             }
@@ -95,16 +105,24 @@ pub(super) fn SubmitStep(
     }
 }
 
+/// All that a model is made of.
+#[derive(Debug, Clone, PartialEq)]
+struct Wanted {
+    data: Chosen,
+    spec: ModelSpec,
+    config: TrainingConfig,
+    terms: TokenTerms,
+    rules: Rules,
+    /// Whether the first parameters are kept on the chain itself too.
+    on_chain: bool,
+}
+
 /// Makes, uploads and creates; the model's address. Errors are sentences, none if the visitor was
 /// told already. What was uploaded stays, so a second try only does what is left.
 async fn make(
     app: App,
     stage: RwSignal<Option<usize>>,
-    data: Chosen,
-    spec: ModelSpec,
-    config: TrainingConfig,
-    terms: TokenTerms,
-    on_chain: bool,
+    Wanted { data, spec, config, terms, rules, on_chain }: Wanted,
 ) -> Result<Address, Option<String>> {
     let settings = app.config();
     let say = |error: String| Some(sentence(&error));
@@ -154,8 +172,14 @@ async fn make(
         alpha: terms.alpha,
         reference_steps: terms.reference_steps,
         inference_unit: terms.inference_unit,
-        // Only a chain on this machine gives out test money.
-        times: if settings.burner_allowed() { Times::QUICK } else { Times::CAREFUL },
+        times: Times {
+            challenge_window: rules.window,
+            round_length: rules.round,
+            ..Times::of(&settings)
+        },
+        bond: rules.bond,
+        bond_in_tokens: rules.bond_in_tokens,
+        min_improvement_ppm: rules.improvement_ppm,
         manifest,
         genesis,
     };

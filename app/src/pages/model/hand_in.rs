@@ -11,12 +11,12 @@ use wasm_bindgen_futures::spawn_local;
 use super::ModelView;
 use crate::{
     app::App,
-    browser,
     chain::{
+        bonds,
         contracts::{self, Detail},
         history,
         jobs::{self, Outcome, Settled, Submission},
-        quotes,
+        quotes, rounds,
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError, error_name},
     },
@@ -142,7 +142,7 @@ pub(super) async fn run(
                     Err(error) if error_name(&error) == Some("WindowOpen") => {
                         let window = model.detail.with_untracked(|d| d.rules.challenge_window);
                         let until = job.on_view_since + u64::from(window);
-                        progress.left.set(Some(until.saturating_sub(browser::now()) + 1));
+                        progress.left.set(Some(until.saturating_sub(app.now()) + 1));
                         TimeoutFuture::new(POLL_MS).await;
                     }
                     Err(error) if error_name(&error) == Some("Abandoned") => {
@@ -209,14 +209,14 @@ pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Opti
             Err(error) => return Err(refused(error)),
         };
     }
-    let round = jobs::round(&rpc, contract, model.address).await.map_err(say)?;
+    let round = rounds::round(&rpc, contract, model.address).await.map_err(say)?;
     if round.is_some_and(|round| round.pending == 0 && round.accepted == 1) {
-        let call = Call::new(contract, jobs::publish_round_call(model.address));
+        let call = Call::new(contract, rounds::publish_round_call(model.address));
         transaction::send(app, deed, call).await.map_err(TxError::told)?;
     }
     let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await;
     model.detail.set(detail.map_err(say)?);
-    match jobs::round(&rpc, contract, model.address).await.map_err(say)? {
+    match rounds::round(&rpc, contract, model.address).await.map_err(say)? {
         None => Ok(()),
         Some(_) => {
             Err(say("the other training is not decided yet; yours is kept, try again later"))
@@ -253,7 +253,7 @@ async fn hand_in(
         outcome,
     };
     let mut call = Call::new(config.contracts.jobs, jobs::submit_call(&submission));
-    call.value = bond(app, model.address, &detail, account.address).await?;
+    call.value = bonds::stake(app, &detail, detail.rules.bond).await.map_err(TxError::told)?;
     match rpc.simulate(account.address, call.to, &call.data, call.value).await {
         Err(error) if error_name(&error) == Some("RoundClosed") => {
             // The page offers to settle what came first.
@@ -285,7 +285,7 @@ pub(super) async fn announce(
     let least = quotes::least(quotes::reward(&detail, steps));
     let data = jobs::start_call(model.address, summary.head, steps, summary.manifest, least);
     let mut call = Call::new(config.contracts.jobs, data);
-    call.value = bond(app, model.address, &detail, account.address).await?;
+    call.value = bonds::stake(app, &detail, detail.rules.bond).await.map_err(TxError::told)?;
     let deed = Deed { doing: "Announcing", done: "Your training is announced." };
     let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
     let id = jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))?;
@@ -325,30 +325,6 @@ async fn publish_trace(
     }
     let bytes = trace.to_bytes();
     blobs::put(&config, &bytes, "the list of checkpoints").await.map(Some).map_err(say)
-}
-
-/// Coins to send along for the bond; a bond in tokens is paid in at once. What earlier bonds left
-/// free is used first.
-async fn bond(
-    app: App,
-    model: Address,
-    detail: &Detail,
-    account: Address,
-) -> Result<U256, Option<String>> {
-    let vault = app.config().contracts.vault;
-    let asset = if detail.rules.bond_in_tokens { model } else { Address::ZERO };
-    let free = jobs::free(&app.rpc(), vault, asset, account).await.map_err(say)?;
-    let missing = detail.rules.bond.saturating_sub(free);
-    if !detail.rules.bond_in_tokens || missing.is_zero() {
-        return Ok(if detail.rules.bond_in_tokens { U256::ZERO } else { missing });
-    }
-    let deed = Deed { doing: "Allowing the bond", done: "The bond is allowed." };
-    let allow = Call::new(model, contracts::approve_call(vault, missing));
-    transaction::send(app, deed, allow).await.map_err(TxError::told)?;
-    let deed = Deed { doing: "Paying the bond in", done: "The bond is paid in." };
-    let deposit = Call::new(vault, jobs::deposit_tokens_call(model, missing));
-    transaction::send(app, deed, deposit).await.map_err(TxError::told)?;
-    Ok(U256::ZERO)
 }
 
 /// One transaction on the way; errors name the job that waits.

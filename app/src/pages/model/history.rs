@@ -8,11 +8,11 @@ use leptos_router::components::A;
 use super::{
     ModelView,
     rollback::{RollbackLog, RollbackNotice},
+    round,
     versions::Versions,
 };
 use crate::{
     app::use_app,
-    browser,
     chain::{history, jobs::Settled, rpc::RpcError},
     components::{
         address::{AddressTag, CopyButton},
@@ -73,7 +73,7 @@ fn History(
         .into_any(),
         Load::Ready(log) => {
             let all = log.jobs.len();
-            let now = browser::now();
+            let now = app.now();
             let rows = log.jobs.into_iter().take(shown.get()).map(|job| {
                 let time = log.times.get(&job.block).map(|then| format::ago(*then, now));
                 view! { <Row model job time/> }
@@ -110,6 +110,7 @@ fn History(
             <h2>"Jobs"</h2>
             {table}
         </section>
+        <round::RoundPanel model/>
         <RollbackNotice model/>
         <Versions model/>
         <RollbackLog model/>

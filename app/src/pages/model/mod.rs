@@ -6,6 +6,7 @@ mod overview;
 mod owners;
 mod publish;
 mod rollback;
+mod round;
 mod token;
 mod train;
 mod training;
@@ -14,7 +15,6 @@ mod use_model;
 mod use_result;
 mod versions;
 
-pub(super) use rollback::use_now;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};

@@ -94,7 +94,7 @@ fn Done(
             <p class="muted">
                 {match done.version {
                     Some(version) => format!("Your training is version {version}."),
-                    None => "Your training is part of this round; the next version is the average of all of them.".to_owned(),
+                    None => "Your training is part of this round; the next version is the average of all of them. History shows how far it is.".to_owned(),
                 }}
                 {done.balance.map(|balance| format!(" You now have {}.", model.amount(balance)))}
             </p>
@@ -262,13 +262,9 @@ fn Offer(
 
 /// What publishing takes besides the work, in a sentence.
 fn terms(model: ModelView, paid: u32, steps: u32) -> String {
-    let (bond, window) = model.detail.with(|d| {
-        let bond = match d.rules.bond_in_tokens {
-            true => d.summary.amount(d.rules.bond),
-            false => format!("{} coins", format::tokens(d.rules.bond)),
-        };
-        (bond, format::duration(f64::from(d.rules.challenge_window)))
-    });
+    let (bond, window) = model
+        .detail
+        .with(|d| (d.stake(d.rules.bond), format::duration(f64::from(d.rules.challenge_window))));
     let limit = match paid < steps {
         true => format!(
             " A training that was not announced beforehand is paid for {} at most.",

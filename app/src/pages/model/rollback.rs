@@ -5,8 +5,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::ModelView;
 use crate::{
-    app::{App, use_app},
-    browser,
+    app::{App, use_app, use_now},
     chain::{
         seats::{self, Rank, Rollback, Turn},
         transaction::{self, Call, Deed},
@@ -149,18 +148,6 @@ pub(super) fn RollbackLog(
             </section>
         })
     }
-}
-
-/// Seconds since 1970, counted on while somebody looks.
-pub(crate) fn use_now() -> RwSignal<u64> {
-    let now = RwSignal::new(browser::now());
-    let tick = gloo_timers::callback::Interval::new(1_000, move || {
-        now.try_set(browser::now());
-    });
-    // Dropping it ends it; it lives as long as what shows it.
-    let tick = StoredValue::new_local(Some(tick));
-    on_cleanup(move || drop(tick.try_update_value(Option::take)));
-    now
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     app::{App, use_app},
-    browser,
     chain::{
         contracts, quotes,
         transaction::{self, Call, DEADLINE_S, Deed, TxError},
@@ -202,7 +201,7 @@ async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Opt
         .map_err(|e| Some(sentence(&e.to_string())))?;
     let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
     let max_price: U256 = quotes::most(detail.summary.price);
-    let deadline = browser::now() + DEADLINE_S;
+    let deadline = app.now() + DEADLINE_S;
     let call = contracts::infer_call(detail.summary.head, Digest::of(&bytes), max_price, deadline);
     transaction::send(app, Deed { doing: "Paying", done: "Paid." }, Call::new(model.address, call))
         .await

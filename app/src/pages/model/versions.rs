@@ -120,9 +120,14 @@ fn VersionItem(
 ) -> impl IntoView {
     let app = use_app();
     let genesis = version.id == 0;
-    let words = match genesis {
-        true => "The first parameters, untrained".to_owned(),
-        false => format!(
+    let words = match (genesis, version.job) {
+        (true, _) => "The first parameters, untrained".to_owned(),
+        (false, 0) => format!(
+            "{} right, the average of several trainings of version {}",
+            format::ppm(version.accuracy_ppm),
+            version.parent
+        ),
+        (false, _) => format!(
             "{} right, trained from version {}",
             format::ppm(version.accuracy_ppm),
             version.parent

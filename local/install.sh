@@ -20,7 +20,7 @@ apt_install() {
 }
 
 install_all() {
-  command -v cargo >/dev/null || die "Rust is missing; install it from https://rustup.rs and run this again"
+  install_rust
   command -v node >/dev/null || die "Node.js 20 or newer is missing; install it and run this again"
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "Node.js $(node --version) is too old; version 20 or newer is needed"
   want_apt cc build-essential
@@ -34,6 +34,23 @@ install_all() {
   install_cargo_tool wasm-bindgen-cli "$BINDGEN_VERSION"
   install_npm
   link_forge
+}
+
+# The compiler that rust-toolchain.toml names, else the one that is there.
+install_rust() {
+  command -v cargo >/dev/null || die "Rust is missing; install it from https://rustup.rs and run this again"
+  command -v rustup >/dev/null || return 0
+  local wanted
+  wanted=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
+  grep -q "^$wanted-" <<<"$(rustup toolchain list)" && return
+  say "Installing Rust $wanted"
+  timeout 600 rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt \
+    --target "$WASM_TARGET" >"$LOGS/rust.log" 2>&1 && return
+  RUSTUP_TOOLCHAIN=$(rustup default | cut -d' ' -f1)
+  [ -n "$RUSTUP_TOOLCHAIN" ] || die "Rust $wanted could not be installed (see $LOGS/rust.log); is the network there?"
+  export RUSTUP_TOOLCHAIN
+  [[ $(rustc --version) = "rustc $wanted "* ]] ||
+    say "Rust $wanted could not be installed: $(rustc --version) is taken, whose exact runtime may have another hash"
 }
 
 # The target's standard library: from rustup, else built from Debian's Rust sources.

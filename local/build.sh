@@ -32,7 +32,7 @@ build_page() {
 
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
-  build_worker cpu cpu-worker 2 none cpu custom
+  build_cpu_worker
   build_worker import release z none import,worker wasm_js
   build_worker gpu gpu-worker z -Oz gpu wasm_js
   WORKERS=$CACHE/workers/site
@@ -41,6 +41,10 @@ build_workers() {
   local worker
   for worker in cpu import gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
   cp -r model-runtime/host "$WORKERS/"
+}
+
+build_cpu_worker() {
+  build_worker cpu cpu-worker 2 none cpu custom
 }
 
 # All that a worker's bytes depend on: tools, its own part of the dependency tree, its sources.

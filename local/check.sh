@@ -37,7 +37,9 @@ check_lint() {
 
 check_rust() {
   cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
-  cargo test --locked -p delea-model-runtime --features cpu,import
+  install_onnx_cases
+  # Broken ONNX files: some, or millions, which take eight minutes.
+  ONNX_FUZZ_ROUNDS=${FULL:+30000} cargo test --locked -p delea-model-runtime --features cpu,import
 }
 
 check_contracts() {
@@ -85,8 +87,8 @@ check_reproducible() {
     export CARGO_TARGET_DIR=$CACHE/target-again CACHE=$CACHE/again
     rm -rf "$CARGO_TARGET_DIR" "$CACHE"
     mkdir -p "$CACHE"
-    build_workers >&2
-    cat "$WORKERS"/cpu-worker-*.wasm | sha256sum
+    build_cpu_worker >&2
+    cat "$CACHE/workers/$(worker_key cpu)"/cpu-worker-*.wasm | sha256sum
   )
   [ "$first" = "$second" ] || die "two builds of the CPU worker differ: $first and $second"
   say "Two clean builds of the CPU worker are equal: $first"

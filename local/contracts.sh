@@ -24,11 +24,8 @@ check_slither() {
 install_slither() {
   local venv=$CACHE/venv
   [ "$("$1" --version 2>/dev/null)" = "$SLITHER_VERSION" ] && return
-  # Debian's Python comes without what makes an environment, and lets pip install nowhere else.
-  python3 -c 'import ensurepip' 2>/dev/null || apt_install python3 python3-venv
+  install_venv "$venv"
   say "Installing slither-analyzer $SLITHER_VERSION"
-  rm -rf "$venv"
-  run venv "making a Python environment" python3 -m venv "$venv"
   run install-slither "installing slither-analyzer (is the network there?)" "$venv/bin/pip" install \
     "slither-analyzer==$SLITHER_VERSION" "crytic-compile==$CRYTIC_COMPILE_VERSION"
 }

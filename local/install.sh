@@ -2,6 +2,7 @@
 # Sourced by ./delea.
 
 APT_PACKAGES=()
+ONNX_VERSION=1.22.0
 
 # want_apt COMMAND PACKAGE…: remembers packages whose command is missing.
 want_apt() {
@@ -100,6 +101,34 @@ install_cargo_tool() {
   grep -qF "$crate v$version:" <<<"$(cargo install --list)" && return
   say "Installing $crate $version (a few minutes)"
   run "install-$crate" "installing $crate" cargo install "$crate" --version "$version" "$@"
+}
+
+# install_venv FOLDER: a Python environment. Debian's Python lets pip install nowhere else, and comes without what
+# makes one.
+install_venv() {
+  [ -x "$1/bin/pip" ] && return
+  python3 -c 'import ensurepip' 2>/dev/null || apt_install python3 python3-venv
+  rm -rf "$1"
+  run venv "making a Python environment" python3 -m venv "$1"
+}
+
+# install_onnx_cases: the ONNX project's own cases of operators, from its Python package; sets ONNX_NODE_TESTS.
+install_onnx_cases() {
+  local folder=$CACHE/onnx-$ONNX_VERSION
+  export ONNX_NODE_TESTS=$folder/onnx/backend/test/data/node
+  [ -d "$ONNX_NODE_TESTS" ] && return
+  install_venv "$CACHE/venv"
+  say "Fetching the cases of onnx $ONNX_VERSION"
+  rm -rf "$folder" "$folder.part"
+  mkdir -p "$folder.part"
+  run onnx-cases "fetching onnx $ONNX_VERSION (is the network there?)" "$CACHE/venv/bin/pip" download \
+    --no-deps --only-binary :all: --dest "$folder.part" "onnx==$ONNX_VERSION"
+  run onnx-unpack "unpacking onnx $ONNX_VERSION" python3 -c 'import sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+archive.extractall(sys.argv[2], [name for name in archive.namelist() if "/backend/test/data/node/" in name])' \
+    "$folder.part"/*.whl "$folder.part"
+  rm "$folder.part"/*.whl
+  mv "$folder.part" "$folder"
 }
 
 # Exactly what package-lock.json says, again only when it changed.

@@ -4,6 +4,7 @@
 mod answer;
 mod evaluate;
 mod fused;
+pub mod graph;
 mod linear;
 mod network;
 mod optimizer;

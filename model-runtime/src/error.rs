@@ -96,6 +96,23 @@ pub enum RuntimeError {
         /// What was found and what was expected.
         reason: String,
     },
+    /// A graph uses operators that this runtime does not have.
+    #[error(
+        "the graph has operators that this runtime does not know: {}",
+        nodes.join("; ")
+    )]
+    UnknownOperators {
+        /// Each operator, with the nodes that use it.
+        nodes: Vec<String>,
+    },
+    /// A node of a graph cannot do what it should.
+    #[error("node {node}: {reason}")]
+    BadNode {
+        /// Its operator and name.
+        node: String,
+        /// What is wrong and what is accepted.
+        reason: String,
+    },
     /// A value stopped being a number.
     #[error("{place} is not a finite number; lower the learning rate or check the data")]
     NotFinite {

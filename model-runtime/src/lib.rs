@@ -10,6 +10,7 @@ pub mod commitment;
 pub mod content;
 pub mod dataset;
 pub mod error;
+pub mod graph;
 pub mod limits;
 pub mod manifest;
 pub mod message;

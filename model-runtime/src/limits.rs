@@ -23,3 +23,11 @@ pub const MAX_CLASSES: usize = 1_000;
 pub const MAX_BATCH: usize = 4_096;
 /// Steps in one job; the on-chain field is a u32 and a job of this length runs for days.
 pub const MAX_STEPS: u32 = 10_000_000;
+/// Numbers in one model's parameter file: 800 MB as f32, what a tab can hold once.
+pub const MAX_PARAMETERS: u64 = 200_000_000;
+/// Nodes in one graph; large language models have a few thousand.
+pub const MAX_NODES: usize = 20_000;
+/// How deep graphs may nest in branches.
+pub const MAX_DEPTH: usize = 8;
+/// Numbers in one value of a graph: 1 GiB as f32.
+pub const MAX_VALUE: u64 = 256 << 20;

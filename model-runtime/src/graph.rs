@@ -55,6 +55,19 @@ pub enum Element {
     Bool,
 }
 
+impl Element {
+    /// How a value of one of ONNX's element types, by its number, is held; nothing for one that is not.
+    pub fn of_onnx(kind: i64) -> Option<Self> {
+        Some(match kind {
+            // Numbers of so few digits as bfloat16's are read where they are parameters, but not computed with.
+            1 | 10 | 11 => Self::Float,
+            2..=7 | 12 | 13 => Self::Int,
+            9 => Self::Bool,
+            _ => return None,
+        })
+    }
+}
+
 /// A float tensor of the parameter file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -193,17 +193,6 @@ mod kind {
     pub(super) const BFLOAT16: i32 = 16;
 }
 
-/// How a value of one of ONNX's element types is held; nothing for one that is not.
-pub fn element(kind: i64) -> Option<Element> {
-    Some(match i32::try_from(kind).ok()? {
-        // Numbers of so few digits as bfloat16's are read where they are parameters, but not computed with.
-        kind::FLOAT | kind::FLOAT16 | kind::DOUBLE => Element::Float,
-        kind::UINT8..=kind::INT64 | kind::UINT32 | kind::UINT64 => Element::Int,
-        kind::BOOL => Element::Bool,
-        _ => return None,
-    })
-}
-
 fn bad(name: &str, reason: impl Into<String>) -> RuntimeError {
     RuntimeError::file(name, reason)
 }
@@ -314,23 +303,19 @@ impl Reader<'_> {
                 limits::MAX_NODES.to_string(),
             ));
         }
-        for node in proto.node {
-            let op = match node.domain.as_str() {
-                "" | "ai.onnx" => node.op_type,
-                domain => format!("{domain}.{}", node.op_type),
-            };
+        for mut node in proto.node {
             let mut attributes = BTreeMap::new();
-            for attribute in node.attribute {
+            for attribute in std::mem::take(&mut node.attribute) {
                 let name = attribute.name.clone();
                 if let Some(value) = self.attribute(attribute, opset, depth)? {
                     attributes.insert(name, value);
                 }
             }
             graph.nodes.push(Node {
-                op,
-                name: node.name,
-                inputs: node.input,
-                outputs: node.output,
+                name: std::mem::take(&mut node.name),
+                inputs: std::mem::take(&mut node.input),
+                outputs: std::mem::take(&mut node.output),
+                op: operator(node),
                 attributes,
             });
         }
@@ -342,7 +327,7 @@ impl Reader<'_> {
         let tensor = value.r#type.and_then(|kind| kind.tensor_type);
         let tensor =
             tensor.ok_or_else(|| bad(self.file, format!("its input {name} is no tensor")))?;
-        let element = element(i64::from(tensor.elem_type)).ok_or_else(|| {
+        let element = Element::of_onnx(i64::from(tensor.elem_type)).ok_or_else(|| {
             bad(
                 self.file,
                 format!(
@@ -544,6 +529,25 @@ fn settle_trained(graph: &mut Graph) {
                 parameter.trained = false;
             }
         }
+    }
+}
+
+/// The operators that a file uses, known or not.
+///
+/// # Errors
+/// [`RuntimeError::BadFile`] for what is no ONNX file.
+pub fn operators(name: &str, bytes: Bytes) -> Result<BTreeSet<String>, RuntimeError> {
+    let model = ModelProto::decode(bytes)
+        .map_err(|error| bad(name, format!("this is no ONNX file: {error}")))?;
+    let nodes = model.graph.unwrap_or_default().node;
+    Ok(nodes.into_iter().map(operator).collect())
+}
+
+/// The operator of a node; one of another domain has it before its name.
+fn operator(node: NodeProto) -> String {
+    match node.domain.as_str() {
+        "" | "ai.onnx" => node.op_type,
+        domain => format!("{domain}.{}", node.op_type),
     }
 }
 

@@ -368,7 +368,7 @@ pub(super) fn clip(op: &Op, x: &Value) -> Done<Value> {
 
 /// `Cast`, to an element type in ONNX's numbers.
 pub(super) async fn cast(op: &Op<'_>, x: &Value, kind: i64) -> Done<Value> {
-    let element = element(kind)
+    let element = Element::of_onnx(kind)
         .ok_or_else(|| format!("it gives the element type {kind}, which is not computed with"))?;
     Ok(match (x, element) {
         (Value::Float(x), Element::Float) => Value::Float(x.clone()),
@@ -388,16 +388,6 @@ pub(super) async fn cast(op: &Op<'_>, x: &Value, kind: i64) -> Done<Value> {
         (x, Element::Float) => {
             Value::Float(op.host_bool(x).await?.map(i64::from).floats(&op.device))
         }
-    })
-}
-
-/// ONNX's numbers of element types, by how their values are held.
-fn element(kind: i64) -> Option<Element> {
-    Some(match kind {
-        1 | 10 | 11 => Element::Float,
-        2..=7 | 12 | 13 => Element::Int,
-        9 => Element::Bool,
-        _ => return None,
     })
 }
 

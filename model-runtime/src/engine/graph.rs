@@ -1,6 +1,7 @@
 //! A [`Graph`], interpreted over Burn tensors with gradients, on either tier.
 
 mod arrange;
+mod attention;
 mod elementwise;
 mod linear;
 mod recurrent;
@@ -205,7 +206,9 @@ impl Op<'_> {
             "Gather" => one(arrange::gather(self, self.value(0)?)?),
             "GatherElements" => one(arrange::gather_elements(self, self.value(0)?)?),
             "GatherND" => one(arrange::gather_nd(self, self.value(0)?)?),
-            "ScatterElements" | "ScatterND" => one(arrange::scatter(self, self.value(0)?)?),
+            "Scatter" | "ScatterElements" | "ScatterND" => {
+                one(arrange::scatter(self, self.value(0)?)?)
+            }
             "Pad" => one(arrange::pad(self, self.value(0)?).await?),
             "Trilu" => one(arrange::triangle(self, self.value(0)?)?),
             "DepthToSpace" | "SpaceToDepth" => one(arrange::blocks(self, self.value(0)?)?),
@@ -227,7 +230,7 @@ impl Op<'_> {
                 float(linear::global_pool(self, self.float(0)?)?)
             }
             "Softmax" | "LogSoftmax" | "Hardmax" => float(reduce::softmax(self, self.float(0)?)?),
-            "CumSum" => one(reduce::cumulate(self, self.value(0)?)?),
+            "CumSum" | "CumProd" => one(reduce::cumulate(self, self.value(0)?)?),
             "ArgMax" | "ArgMin" => one(reduce::best(self, self.value(0)?).await?),
             "TopK" => reduce::top(self, self.value(0)?).await,
             "LayerNormalization" | "RMSNormalization" => reduce::layer_norm(self, self.float(0)?),
@@ -245,6 +248,10 @@ impl Op<'_> {
                 Value::Float(x) => reduce::dropout(self, x).await,
                 _ => Err(self.wants("floats")),
             },
+            "Attention" => attention::attention(self).await,
+            "RotaryEmbedding" => float(attention::rotary(self)?),
+            "Einsum" => float(attention::einsum(self)?),
+            "ReverseSequence" => one(attention::reverse_sequence(self, self.value(0)?)?),
             "RNN" | "GRU" | "LSTM" => recurrent::recurrent(self),
             name if name.starts_with("Reduce") => one(reduce::reduce(self, self.value(0)?)?),
             _ => match self.value(0)? {

@@ -617,6 +617,21 @@ pub(super) async fn pad(op: &Op<'_>, x: &Value) -> Done<Value> {
     }
 }
 
+/// The last axis made longer by a fill.
+pub(super) fn lengthened(x: &Floats, length: usize, fill: f32) -> Done<Floats> {
+    let own = *x.shape.last().ok_or("it takes a value with axes")?;
+    if own >= length {
+        return Ok(x.clone());
+    }
+    let mut shape = x.shape.clone();
+    shape[x.rank() - 1] = length;
+    let rows = x.len() / own.max(1);
+    let sources =
+        (0..rows).flat_map(|row| (0..length).map(move |at| (at < own).then_some(row * own + at)));
+    let fill = Tensor::full([1], fill, &x.device());
+    Ok(filled(x, &sources.collect::<Vec<_>>(), fill, shape))
+}
+
 /// Each place from its source, or a fill.
 fn filled(x: &Floats, sources: &[Option<usize>], fill: Tensor<1>, shape: Vec<usize>) -> Floats {
     let whole = Tensor::cat(vec![x.flat.clone(), fill], 0);

@@ -298,9 +298,11 @@ pub(super) fn conv_transpose(op: &Op) -> Done<Floats> {
         whole.push(full.max(target.unwrap_or(0)));
         out.push(target.unwrap_or(length));
     }
-    let mut shape = vec![x.shape[0], outputs];
+    let mut shape = vec![n, outputs];
     shape.extend(&out);
-    count(&shape)?;
+    if count(&shape)? == 0 {
+        return Err("its result would be empty".into());
+    }
     let from = |at: usize| pads[at].0..pads[at].0 + out[at];
     // What was computed, at the beginning of a whole that can be longer, of which a part is the result.
     let y = match axes {

@@ -209,17 +209,24 @@ pub(super) fn softmax(op: &Op, x: &Floats) -> Done<Floats> {
     Ok(along(x, axis(op.node.int("axis", -1)?, x.rank())?, f)?)
 }
 
-/// `CumSum` along an axis that is given.
+/// `CumSum` and `CumProd` along an axis that is given.
 pub(super) fn cumulate(op: &Op, x: &Value) -> Done<Value> {
     let at = op.int_list(1)?;
     let at = axis(*at.values.first().ok_or("its axis is empty")?, x.shape().len())?;
-    let (exclusive, reverse) = (op.node.int("exclusive", 0)? != 0, op.node.int("reverse", 0)? != 0);
+    let exclusive = op.node.int("exclusive", 0)? != 0;
+    let reverse = op.node.int("reverse", 0)? != 0;
+    let product = op.kind() == "CumProd";
     match x {
         Value::Float(x) => Ok(Value::Float(along(x, at, |x| {
             let turn = |x: Tensor<2>| if reverse { x.flip([1]) } else { x };
-            let whole = turn(x.clone());
-            let sum = whole.clone().cumsum(1);
-            turn(if exclusive { sum - whole } else { sum })
+            let mut whole = turn(x);
+            let [rows, width] = whole.dims();
+            if exclusive {
+                // Each place by those before it alone.
+                let first = Tensor::full([rows, 1], f32::from(u8::from(product)), &whole.device());
+                whole = Tensor::cat(vec![first, whole], 1).narrow(1, 0, width);
+            }
+            turn(if product { whole.cumprod(1) } else { whole.cumsum(1) })
         })?)),
         Value::Int(x) => {
             let strides = strides(&x.shape);
@@ -227,12 +234,14 @@ pub(super) fn cumulate(op: &Op, x: &Value) -> Done<Value> {
             let mut values = x.values.clone();
             let starts = (0..values.len()).filter(|i| i / step % side == 0);
             for start in starts.collect::<Vec<_>>() {
-                let mut sum = 0i64;
+                let mut total = i64::from(product);
                 for k in 0..side {
                     let place = start + step * if reverse { side - 1 - k } else { k };
                     let own = x.values[place];
-                    values[place] = if exclusive { sum } else { sum + own };
-                    sum += own;
+                    let next =
+                        if product { total.wrapping_mul(own) } else { total.wrapping_add(own) };
+                    values[place] = if exclusive { total } else { next };
+                    total = next;
                 }
             }
             Ok(Value::Int(Host::new(values, x.shape.clone())))

@@ -106,17 +106,21 @@ fn trim(text: String) -> String {
     }
 }
 
-/// A duration in words: `8 s`, `3 min 5 s`, `2 h 10 min`.
+/// A duration in words: `8 s`, `3 min 5 s`, `2 h`. No line ends within it.
 pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "—".to_owned();
     }
     let whole = seconds.ceil() as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        3600..86_400 => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
+    let (large, small) = match whole {
+        0..60 => return format!("{whole}\u{a0}s"),
+        60..3600 => ((whole / 60, "min"), (whole % 60, "s")),
+        3600..86_400 => ((whole / 3600, "h"), (whole % 3600 / 60, "min")),
+        _ => ((whole / 86_400, "d"), (whole % 86_400 / 3600, "h")),
+    };
+    match small {
+        (0, _) => format!("{}\u{a0}{}", large.0, large.1),
+        _ => format!("{}\u{a0}{}\u{a0}{}\u{a0}{}", large.0, large.1, small.0, small.1),
     }
 }
 
@@ -206,8 +210,9 @@ mod tests {
         assert_eq!(ppm(1_000_000), "100 %");
         assert_eq!(ppm(0), "0 %");
         assert_eq!(ppm(10), "<0.1 %");
-        assert_eq!(duration(0.2), "1 s");
-        assert_eq!(duration(185.0), "3 min 5 s");
+        assert_eq!(duration(0.2), "1\u{a0}s");
+        assert_eq!(duration(185.0), "3\u{a0}min\u{a0}5\u{a0}s");
+        assert_eq!(duration(7_200.0), "2\u{a0}h");
         assert_eq!(duration(f64::INFINITY), "—");
         assert_eq!(ago(0, 3600), "1 hour ago");
         assert_eq!(ago(100, 50), "just now");

@@ -43,6 +43,7 @@ export class World {
     this.server.closeAllConnections();
     this.server.close();
     await this.chain.stop();
-    await rm(this.folder, { recursive: true, force: true });
+    // What was just stopped may still be writing its last file.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

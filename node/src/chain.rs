@@ -22,6 +22,10 @@ use crate::{
     error::NodeError,
 };
 
+/// Looks for a receipt that went missing, and the time between two.
+const RECEIPT_LOOKS: u32 = 60;
+const RECEIPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// A training's proof by replay, in the contract's order.
 pub(crate) const REPLAY: u8 = 0;
 
@@ -131,14 +135,31 @@ impl Chain {
         request.set_gas_limit(gas.map_err(|e| refusal("a transaction", e))? * 5 / 4);
         let pending = self.provider.send_transaction(request).await;
         let pending = pending.map_err(|e| refusal("a transaction", e))?;
-        let receipt = pending.get_receipt().await.map_err(|error| match error {
-            PendingTransactionError::TransportError(error) => asking("a receipt")(error),
-            other => NodeError::Untrusted(other.to_string()),
-        })?;
+        let hash = *pending.tx_hash();
+        let receipt = match pending.get_receipt().await {
+            Ok(receipt) => receipt,
+            Err(PendingTransactionError::TransportError(error)) => {
+                self.receipt(hash).await?.ok_or_else(|| asking("a receipt")(error))?
+            }
+            Err(other) => return Err(NodeError::Untrusted(other.to_string())),
+        };
         match receipt.status() {
             true => Ok(receipt),
             false => Err(NodeError::Reverted(receipt.transaction_hash)),
         }
+    }
+
+    /// A receipt that was not there when it was told of: a reorganisation can take its block away in between, and
+    /// another one brings it.
+    async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, NodeError> {
+        for _ in 0..RECEIPT_LOOKS {
+            let receipt = self.provider.get_transaction_receipt(hash).await;
+            if let Some(receipt) = receipt.map_err(asking("a receipt"))? {
+                return Ok(Some(receipt));
+            }
+            tokio::time::sleep(RECEIPT_PAUSE).await;
+        }
+        Ok(None)
     }
 
     /// Sends what anybody may send, and somebody else may have sent first. Whether it was this node's.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
+    any::Any,
     collections::{BTreeMap, BTreeSet, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -37,6 +38,26 @@ enum End {
     Crashed,
     /// Of element types that are not computed with.
     Other,
+}
+
+/// The folders of the cases, in order; none where no folder is named.
+fn folders() -> Vec<PathBuf> {
+    let Some(root) = std::env::var_os("ONNX_NODE_TESTS") else {
+        eprintln!("ONNX_NODE_TESTS names no folder: nothing is checked");
+        return Vec::new();
+    };
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().cloned();
+    words
+        .or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()))
+        .unwrap_or_default()
 }
 
 fn tensors(folder: &Path, prefix: &str) -> Result<Vec<Constant>, RuntimeError> {
@@ -117,13 +138,10 @@ fn attempt(folder: &Path) -> Result<(), (End, String)> {
 
 #[test]
 fn the_projects_own_cases_pass_or_are_refused() {
-    let Some(root) = std::env::var_os("ONNX_NODE_TESTS") else {
-        eprintln!("ONNX_NODE_TESTS names no folder: nothing was checked");
+    let folders = folders();
+    if folders.is_empty() {
         return;
-    };
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
+    }
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let mut ends: BTreeMap<End, usize> = BTreeMap::new();
@@ -135,12 +153,7 @@ fn the_projects_own_cases_pass_or_are_refused() {
         let (end, why) = match catch_unwind(AssertUnwindSafe(|| attempt(folder))) {
             Ok(Ok(())) => (End::Passed, String::new()),
             Ok(Err((end, why))) => (end, why),
-            Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words =
-                    words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
-                (End::Crashed, words.unwrap_or_default())
-            }
+            Err(panic) => (End::Crashed, words(&*panic)),
         };
         *ends.entry(end).or_default() += 1;
         let bytes = std::fs::read(folder.join("model.onnx")).unwrap();
@@ -274,10 +287,10 @@ fn compare_gradient(case: &Case, which: usize) -> Option<Result<usize, String>> 
 
 #[test]
 fn gradients_are_what_differences_say() {
-    let Some(root) = std::env::var_os("ONNX_NODE_TESTS") else { return };
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
+    let folders = folders();
+    if folders.is_empty() {
+        return;
+    }
     let (mut operators, mut wrong, mut compared) = (BTreeSet::new(), Vec::new(), 0);
     for folder in &folders {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
@@ -309,12 +322,12 @@ fn gradients_are_what_differences_say() {
 /// What is broken by chance must be refused, or do something else, but never panic.
 #[test]
 fn broken_files_never_panic() {
-    let Some(root) = std::env::var_os("ONNX_NODE_TESTS") else { return };
+    let folders = folders();
+    if folders.is_empty() {
+        return;
+    }
     let rounds: u64 =
         std::env::var("ONNX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let (mut panics, mut ran) = (Vec::new(), 0);
@@ -351,11 +364,8 @@ fn broken_files_never_panic() {
                 Ok(true) => ran += 1,
                 Ok(false) => {}
                 Err(panic) => {
-                    let words = panic.downcast_ref::<String>().cloned();
-                    let words = words
-                        .or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
                     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-                    panics.push(format!("{name}, round {round}: {}", words.unwrap_or_default()));
+                    panics.push(format!("{name}, round {round}: {}", words(&*panic)));
                 }
             }
         }

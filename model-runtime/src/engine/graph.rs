@@ -410,7 +410,7 @@ impl<'a> Interpreter<'a> {
             }
         }
         for result in &results {
-            arrange::check_rank(result.shape()).map_err(|reason| node.bad(reason))?;
+            value::lead(result.shape().len()).map_err(|reason| node.bad(reason))?;
         }
         Ok(results)
     }

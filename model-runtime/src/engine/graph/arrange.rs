@@ -7,7 +7,7 @@ use super::{
     Op,
     value::{
         Done, Fault, Floats, Host, Mask, RANK, Res, Value, axis, broadcast, count, expanded, lead,
-        strides, walk, wide_shape,
+        strides, walk,
     },
 };
 use crate::graph::Element;
@@ -347,14 +347,16 @@ pub(super) fn gather(op: &Op, x: &Value) -> Done<Value> {
             let cube = x.flat.clone().reshape([outer, side, inner]);
             Ok(Value::Float(Floats::from(cube.select(1, wanted), shape)))
         }
-        x => {
-            let flat = (0..outer).flat_map(|o| {
-                let places = &places;
-                places.iter().flat_map(move |p| (0..inner).map(move |i| (o * side + p) * inner + i))
-            });
-            Ok(x.pick(flat.collect(), shape))
-        }
+        x => Ok(x.pick(whole_slices(outer, side, inner, &places), shape)),
     }
+}
+
+/// The flat places of some slices along the middle axis of `[outer, side, inner]`.
+fn whole_slices(outer: usize, side: usize, inner: usize, places: &[usize]) -> Vec<usize> {
+    let of_row = |o: usize| {
+        places.iter().flat_map(move |p| (0..inner).map(move |i| (o * side + p) * inner + i))
+    };
+    (0..outer).flat_map(of_row).collect()
 }
 
 /// `GatherElements`: one value for each index, whose place along the axis it says.
@@ -800,11 +802,7 @@ pub(super) async fn compress(op: &Op<'_>, x: &Value) -> Done<Value> {
     let (outer, inner): (usize, usize) =
         (shape[..at].iter().product(), shape[at + 1..].iter().product());
     shape[at] = chosen.len();
-    let flat = (0..outer).flat_map(|o| {
-        let chosen = &chosen;
-        chosen.iter().flat_map(move |p| (0..inner).map(move |i| (o * side + p) * inner + i))
-    });
-    Ok(x.pick(flat.collect(), shape))
+    Ok(x.pick(whole_slices(outer, side, inner, &chosen), shape))
 }
 
 /// `NonZero`: the places of what is not zero, an axis a row.
@@ -838,9 +836,4 @@ pub(super) fn constant_of_shape(op: &Op) -> Done<Value> {
         return Ok(single.pick(Vec::new(), shape));
     }
     expand(&single, &shape)
-}
-
-/// The first axes of [`wide_shape`], checked for their number.
-pub(super) fn check_rank(shape: &[usize]) -> Res<()> {
-    wide_shape(shape).map(drop)
 }

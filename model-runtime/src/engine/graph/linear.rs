@@ -12,7 +12,7 @@ use burn::tensor::{
 use super::{
     Op,
     elementwise::arithmetic,
-    value::{Done, Fault, Floats, Res, broadcast, count},
+    value::{Done, Fault, Floats, Res, Value, broadcast, count},
 };
 
 /// `MatMul`, with numpy's rules for one axis and for batches.
@@ -78,7 +78,7 @@ pub(super) fn gemm(op: &Op) -> Done<Floats> {
     let scaled = |x: Tensor<2>, factor: f32| if factor == 1.0 { x } else { x * factor };
     let product = Floats::from(scaled(a.matmul(b), alpha), vec![m, n]);
     match op.optional(2) {
-        Some(super::value::Value::Float(c)) => {
+        Some(Value::Float(c)) => {
             let sum = arithmetic(&product, c, |product, c| {
                 product + if beta == 1.0 { c } else { c * beta }
             })?;
@@ -144,6 +144,14 @@ impl Window {
         }
         Ok(Self { kernel, stride, dilation, pads, out })
     }
+
+    /// The same, as a convolution takes it.
+    fn options<const N: usize>(&self, groups: usize) -> Res<ConvOptions<N>> {
+        let mut options =
+            ConvOptions::new(array(&self.stride)?, [0; N], array(&self.dilation)?, groups);
+        options.padding = array(&self.pads)?;
+        Ok(options)
+    }
 }
 
 fn positive(op: &Op, name: &str, axes: usize) -> Done<Vec<usize>> {
@@ -177,6 +185,21 @@ fn array<const N: usize, T: Copy>(values: &[T]) -> Res<[T; N]> {
     values.try_into().map_err(|_| format!("it takes {N} axes, not {}", values.len()))
 }
 
+/// Into how many groups a convolution divides its channels.
+fn groups(op: &Op) -> Done<usize> {
+    let groups = usize::try_from(op.node.int("group", 1)?).ok().filter(|groups| *groups > 0);
+    Ok(groups.ok_or("it has no group")?)
+}
+
+/// A number for each channel of a convolution's result, if they are given.
+fn bias(op: &Op, outputs: usize) -> Done<Option<Tensor<1>>> {
+    match op.optional(2) {
+        Some(Value::Float(bias)) if bias.len() == outputs => Ok(Some(bias.flat.clone())),
+        Some(_) => Err(Fault::Reason(format!("its bias is not {outputs} floats"))),
+        None => Ok(None),
+    }
+}
+
 /// `Conv` over one to three axes.
 pub(super) fn conv(op: &Op) -> Done<Floats> {
     let (x, weight) = (op.float(0)?, op.float(1)?);
@@ -186,10 +209,7 @@ pub(super) fn conv(op: &Op) -> Done<Floats> {
             x.shape, weight.shape
         )));
     }
-    let groups = usize::try_from(op.node.int("group", 1)?)
-        .ok()
-        .filter(|groups| *groups > 0)
-        .ok_or("it has no group")?;
+    let groups = groups(op)?;
     let (channels, outputs) = (x.shape[1], weight.shape[0]);
     if channels != weight.shape[1] * groups || !outputs.is_multiple_of(groups) {
         return Err(Fault::Reason(format!(
@@ -197,34 +217,22 @@ pub(super) fn conv(op: &Op) -> Done<Floats> {
             weight.shape
         )));
     }
-    let bias = match op.optional(2) {
-        Some(super::value::Value::Float(bias)) if bias.len() == outputs => Some(bias.flat.clone()),
-        Some(_) => return Err(Fault::Reason(format!("its bias is not {outputs} floats"))),
-        None => None,
-    };
+    let bias = bias(op, outputs)?;
     let window = Window::new(op, &x.shape[2..], weight.shape[2..].to_vec())?;
     let mut shape = vec![x.shape[0], outputs];
     shape.extend(&window.out);
     count(&shape)?;
-    let Window { stride, dilation, pads, .. } = &window;
-    let options = |_: ()| -> Res<ConvOptions<2>> {
-        let mut options =
-            ConvOptions::new(array::<2, _>(stride)?, [0, 0], array::<2, _>(dilation)?, groups);
-        options.padding = array::<2, _>(pads)?;
-        Ok(options)
-    };
     Ok(match x.rank() {
         3 => {
-            let mut options =
-                ConvOptions::new(array::<1, _>(stride)?, [0], array::<1, _>(dilation)?, groups);
-            options.padding = array::<1, _>(pads)?;
+            let options = window.options::<1>(groups)?;
             Floats::from(conv1d(x.nd::<3>()?, weight.nd::<3>()?, bias, options), shape)
         }
-        4 => Floats::from(conv2d(x.nd::<4>()?, weight.nd::<4>()?, bias, options(())?), shape),
+        4 => {
+            let options = window.options::<2>(groups)?;
+            Floats::from(conv2d(x.nd::<4>()?, weight.nd::<4>()?, bias, options), shape)
+        }
         5 => {
-            let mut options =
-                ConvOptions::new(array::<3, _>(stride)?, [0; 3], array::<3, _>(dilation)?, groups);
-            options.padding = array::<3, _>(pads)?;
+            let options = window.options::<3>(groups)?;
             Floats::from(conv3d(x.nd::<5>()?, weight.nd::<5>()?, bias, options), shape)
         }
         rank => return Err(Fault::Reason(format!("it convolves 1 to 3 axes, not {}", rank - 2))),
@@ -241,19 +249,12 @@ pub(super) fn conv_transpose(op: &Op) -> Done<Floats> {
         )));
     }
     let (axes, n) = (x.rank() - 2, x.shape[0]);
-    let groups = usize::try_from(op.node.int("group", 1)?)
-        .ok()
-        .filter(|groups| *groups > 0)
-        .ok_or("it has no group")?;
+    let groups = groups(op)?;
     if !x.shape[1].is_multiple_of(groups) {
         return Err(Fault::Reason(format!("{} channels do not fit {groups} groups", x.shape[1])));
     }
     let outputs = weight.shape[1] * groups;
-    let bias = match op.optional(2) {
-        Some(super::value::Value::Float(bias)) if bias.len() == outputs => Some(bias.flat.clone()),
-        Some(_) => return Err(Fault::Reason(format!("its bias is not {outputs} floats"))),
-        None => None,
-    };
+    let bias = bias(op, outputs)?;
     let (stride, dilation) = (positive(op, "strides", axes)?, positive(op, "dilations", axes)?);
     let extra: Vec<usize> = match op.node.ints("output_padding")? {
         Some(extra) => extra.iter().map(|v| usize::try_from(*v).unwrap_or(0)).collect(),

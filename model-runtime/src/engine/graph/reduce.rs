@@ -166,6 +166,13 @@ fn rows_to_one(name: &str, x: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// The order of axes that takes another order back.
+fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, from)| back[*from] = to);
+    back
+}
+
 /// Does something to each row along an axis; what comes out is as long as the rows are then.
 pub(super) fn along(x: &Floats, at: usize, f: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Res<Floats> {
     let mut order: Vec<usize> = (0..x.rank()).filter(|axis| *axis != at).collect();
@@ -178,9 +185,7 @@ pub(super) fn along(x: &Floats, at: usize, f: impl FnOnce(Tensor<2>) -> Tensor<2
         *last = rows.dims()[1];
     }
     let done = Floats::from(rows, shape);
-    let mut back = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(to, from)| back[*from] = to);
-    done.permute(&back)
+    done.permute(&inverse(&order))
 }
 
 /// `Softmax`, `LogSoftmax`, `Hardmax`.
@@ -448,9 +453,7 @@ pub(super) fn mean_variance(op: &Op, x: &Floats) -> Done<Floats> {
     let moved = x.permute(&order)?;
     let rows = split.rows(&x.shape);
     let [normal, ..] = standardize(moved.matrix(rows), 1e-9);
-    let mut back = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(to, from)| back[*from] = to);
-    Ok(Floats::from(normal, moved.shape.clone()).permute(&back)?)
+    Ok(Floats::from(normal, moved.shape.clone()).permute(&inverse(&order))?)
 }
 
 /// `LpNormalization`: each row divided by its length.

@@ -42,6 +42,7 @@ mod jobs;
 mod load;
 mod net;
 mod pages;
+mod press;
 mod shell;
 mod store;
 mod wallet;

@@ -26,7 +26,6 @@ use std::{
 
 use alloy::primitives::Address;
 use clap::{Parser, Subcommand};
-use delea_contracts_abi::JobState;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -188,7 +187,7 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
     info!(runtime = %desk.runtime.digest.cid(), "ready");
     match (cli.command, signer) {
         (Command::Train { model, steps, jobs, canary }, _) => {
-            train(Worker::new(desk, canary, stop), model, steps, jobs, canary).await
+            train(Worker::new(desk, canary, stop), model, steps, jobs).await
         }
         (Command::Audit { sample, lazy, once }, Some(signer)) => {
             let policy = Policy { sample, lazy, once };
@@ -219,9 +218,8 @@ async fn train(
     model: Address,
     steps: Option<u32>,
     jobs: u32,
-    canary: bool,
 ) -> Result<ExitCode, NodeError> {
-    let wanted = if canary { JobState::Rejected } else { JobState::Settled };
+    let (wanted, otherwise) = worker.wanted();
     for id in worker.unfinished().await? {
         info!(job = id, "going on");
         worker.bring_home(id).await?;
@@ -237,8 +235,7 @@ async fn train(
         let end = worker.bring_home(id).await?;
         worker.publish_round(model).await?;
         if end != wanted {
-            let why = if canary { "no auditor found the forged checkpoint" } else { "not paid" };
-            warn!(job = id, ?end, why);
+            warn!(job = id, ?end, "{otherwise}");
             as_wanted = false;
         }
         done += 1;

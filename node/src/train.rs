@@ -85,6 +85,14 @@ impl Worker {
         Self { desk, stop, canary }
     }
 
+    /// How a training is to end, and what is said where it ends otherwise.
+    pub(crate) fn wanted(&self) -> (JobState, &'static str) {
+        match self.canary {
+            true => (JobState::Rejected, "no auditor found the forged checkpoint"),
+            false => (JobState::Settled, "not paid"),
+        }
+    }
+
     fn check_stop(&self) -> Result<(), NodeError> {
         if self.stop.load(Ordering::Relaxed) { Err(NodeError::Stopped) } else { Ok(()) }
     }

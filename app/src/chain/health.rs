@@ -46,13 +46,11 @@ pub(crate) fn watch(app: App) {
 pub(crate) async fn check(app: App) {
     let rpc = app.rpc();
     let before = app.health.get_untracked();
-    let now = match rpc.block_number().await {
-        Ok(block) => {
+    let now = match rpc.latest().await {
+        Ok((block, time)) => {
             let last = app.block.get_untracked();
             if block != last {
-                if let Ok((_, time)) = rpc.block("latest").await {
-                    app.ahead.set(time.saturating_sub(browser::now()));
-                }
+                app.ahead.set(time.saturating_sub(browser::now()));
                 app.block.set(block);
             }
             // A node that was restarted in between starts from the first block again.
@@ -79,7 +77,7 @@ async fn identify(app: App, rpc: &Rpc) -> Result<Health, RpcError> {
     if found != config.chain_id {
         return Ok(Health::OtherChain { found });
     }
-    let (genesis, _) = rpc.block("0x0").await?;
+    let (genesis, _) = rpc.block(0).await?;
     let key = format!("delea.genesis.{}", config.chain_id);
     let known = local::text(&key);
     local::set_text(&key, &genesis);

@@ -165,13 +165,26 @@ impl Rpc {
         u64::try_from(value).map_err(|_| RpcError::shape(METHOD))
     }
 
-    /// Hash and time (seconds since 1970) of a block; `tag` as `latest` or `0x…`.
-    pub(crate) async fn block(&self, tag: &str) -> Result<(String, u64), RpcError> {
+    /// Hash and time (seconds since 1970) of a block.
+    pub(crate) async fn block(&self, number: u64) -> Result<(String, u64), RpcError> {
+        let (_, hash, time) = self.header(&format!("{number:#x}")).await?;
+        Ok((hash, time))
+    }
+
+    /// Number and time (seconds since 1970) of the latest block.
+    pub(crate) async fn latest(&self) -> Result<(u64, u64), RpcError> {
+        let (number, _, time) = self.header("latest").await?;
+        Ok((number, time))
+    }
+
+    async fn header(&self, tag: &str) -> Result<(u64, String, u64), RpcError> {
         const METHOD: &str = "eth_getBlockByNumber";
         let value = self.request(METHOD, json!([tag, false])).await?;
+        let field = |name: &str| parse_quantity(&value[name]).and_then(|v| u64::try_from(v).ok());
         let hash = value["hash"].as_str().map(str::to_owned);
-        let time = parse_quantity(&value["timestamp"]).and_then(|t| u64::try_from(t).ok());
-        hash.zip(time).ok_or_else(|| RpcError::shape(METHOD))
+        let header = field("number").zip(hash).zip(field("timestamp"));
+        let ((number, hash), time) = header.ok_or_else(|| RpcError::shape(METHOD))?;
+        Ok((number, hash, time))
     }
 
     /// A transaction's receipt, or nothing while it waits.

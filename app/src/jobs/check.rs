@@ -10,6 +10,7 @@ use delea_model_runtime::{
     message::{Bytes, Event, Request, Segment, TrainJob},
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
+use wasm_bindgen_futures::spawn_local;
 
 use super::{client::Client, trainer::sentence};
 use crate::{
@@ -65,6 +66,19 @@ impl Claim {
     }
 }
 
+/// Work at a desk, as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Attempt<T> {
+    /// Not begun.
+    Idle,
+    /// Going on.
+    Running,
+    /// Done; what it gave.
+    Done(T),
+    /// It could not be done; why.
+    Failed(String),
+}
+
 /// The tab's side of a check.
 #[derive(Clone, Copy)]
 pub(crate) struct Desk {
@@ -89,6 +103,24 @@ impl Desk {
         };
         on_cleanup(move || desk.stop());
         desk
+    }
+
+    /// Does some work, and tells how far it is.
+    pub(crate) fn attempt<T: Send + Sync + 'static>(
+        self,
+        at: RwSignal<Attempt<T>>,
+        work: impl Future<Output = Result<T, String>> + 'static,
+    ) {
+        at.set(Attempt::Running);
+        self.progress.set(0.0);
+        spawn_local(async move {
+            let end = match work.await {
+                Ok(done) => Attempt::Done(done),
+                Err(reason) => Attempt::Failed(reason),
+            };
+            self.worker.try_set_value(None);
+            at.try_set(end);
+        });
     }
 
     /// Ends what goes on.

@@ -4,7 +4,6 @@ use alloy_primitives::{Address, B256};
 use delea_contracts_abi::JobState;
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
-use wasm_bindgen_futures::spawn_local;
 
 use super::job_check::Check;
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
         contracts::{self, Detail},
         history,
         jobs::{self, Case, Job, Outcome, Step},
-        transaction::{self, Call, Deed},
+        transaction::{self, Call, Deed, TxError},
     },
     components::{
         address::{AddressTag, CopyButton},
@@ -25,6 +24,7 @@ use crate::{
     format,
     jobs::check::Claim,
     load::{Load, use_load},
+    press::Press,
 };
 
 /// The states of a job that goes well, as people call them.
@@ -101,7 +101,7 @@ async fn load(app: App, id: u64) -> Result<Option<Shown>, contracts::ReadError> 
     let steps = history::steps(&rpc, config.contracts.jobs, id, config.from_block).await?;
     let mut times = Vec::with_capacity(steps.len());
     for step in &steps {
-        times.push(rpc.block(&format!("{:#x}", step.block)).await?.1);
+        times.push(rpc.block(step.block).await?.1);
     }
     let case = match job.case {
         0 => None,
@@ -242,16 +242,11 @@ fn Doubt(
     let (window, stake) = (detail.rules.challenge_window, detail.stake(job.bond));
     let detail = StoredValue::new(detail);
     let contract = app.config().contracts.jobs;
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<String>);
+    let press = Press::new();
+    let Press { busy, problem } = press;
     let act = move |deed: Deed, call: Call| {
-        busy.set(true);
-        problem.set(None);
-        spawn_local(async move {
-            if let Err(error) = transaction::send(app, deed, call).await {
-                problem.try_set(error.told());
-            }
-            busy.try_set(false);
+        press.run(async move {
+            transaction::send(app, deed, call).await.map(drop).map_err(TxError::told)
         });
     };
     let now = use_now();
@@ -261,16 +256,11 @@ fn Doubt(
     let id = job.id;
     let (bond, challenged) = (job.bond, job.challenger != Address::ZERO);
     let doubt = move |_| {
-        let detail = detail.get_value();
-        busy.set(true);
-        problem.set(None);
-        spawn_local(async move {
+        let (detail, call) = (detail.get_value(), Call::new(contract, jobs::challenge_call(id)));
+        press.run(async move {
             let deed = Deed { doing: "Doubting", done: "A jury will decide." };
-            let call = Call::new(contract, jobs::challenge_call(id));
-            if let Err(error) = bonds::send_staked(app, &detail, bond, deed, call).await {
-                problem.try_set(error.told());
-            }
-            busy.try_set(false);
+            let sent = bonds::send_staked(app, &detail, bond, deed, call).await;
+            sent.map(drop).map_err(TxError::told)
         });
     };
     let settle = move |_| {

@@ -2,23 +2,13 @@
 
 use delea_model_runtime::commitment;
 use leptos::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     app::use_app,
     components::{icons, states::Meter},
     format,
-    jobs::check::{self, Claim, Desk, Extent, Verdict},
+    jobs::check::{self, Attempt, Claim, Desk, Extent, Verdict},
 };
-
-/// What the check is at.
-#[derive(Debug, Clone, PartialEq)]
-enum At {
-    Idle,
-    Running,
-    Done(Verdict),
-    Failed(String),
-}
 
 /// The panel.
 #[component]
@@ -27,7 +17,7 @@ pub(super) fn Check(
     claim: Claim,
 ) -> impl IntoView {
     let app = use_app();
-    let at = RwSignal::new(At::Idle);
+    let at = RwSignal::new(Attempt::<Verdict>::Idle);
     let desk = Desk::new(app);
     let replay = !claim.job.by_result;
     let drawn = claim.drawn().map(|(_, parts)| {
@@ -38,29 +28,20 @@ pub(super) fn Check(
     let all = format::plural(u64::from(claim.job.units), "step");
     let claim = StoredValue::new(claim);
     let run = move |extent: Extent| {
-        at.set(At::Running);
-        desk.progress.set(0.0);
-        spawn_local(async move {
-            let Some(claim) = claim.try_get_value() else { return };
-            let end = match check::check(desk, &claim, extent).await {
-                Ok(verdict) => At::Done(verdict),
-                Err(error) => At::Failed(error),
-            };
-            desk.worker.try_set_value(None);
-            at.try_set(end);
-        });
+        let claim = claim.get_value();
+        desk.attempt(at, async move { check::check(desk, &claim, extent).await });
     };
     let body = move || {
         match at.get() {
-        At::Idle => ().into_any(),
-        At::Running if replay => view! {
+        Attempt::Idle => ().into_any(),
+        Attempt::Running if replay => view! {
             <p class="muted">"Doing the training again…"</p>
             <Meter share=desk.progress label="Share of the steps done again"/>
             <button class="button" data-testid="check-stop" on:click=move |_| desk.stop()>"Stop"</button>
         }
         .into_any(),
-        At::Running => view! { <p class="muted">{icons::spinner()} " Measuring…"</p> }.into_any(),
-        At::Done(verdict) => view! {
+        Attempt::Running => view! { <p class="muted">{icons::spinner()} " Measuring…"</p> }.into_any(),
+        Attempt::Done(verdict) => view! {
             <p
                 class=if verdict.holds { "callout good" } else { "callout bad" }
                 role="status"
@@ -72,7 +53,7 @@ pub(super) fn Check(
             </p>
         }
         .into_any(),
-        At::Failed(reason) => view! {
+        Attempt::Failed(reason) => view! {
             <p class="callout warn" role="alert" data-testid="check-failed">
                 {icons::alert()} <span>{format!("It could not be checked. {reason}")}</span>
             </p>
@@ -80,7 +61,7 @@ pub(super) fn Check(
         .into_any(),
     }
     };
-    let busy = move || at.get() == At::Running;
+    let busy = move || at.get() == Attempt::Running;
     view! {
         <section class="panel">
             <h2>"Check it yourself"</h2>

@@ -284,12 +284,12 @@ pub(super) async fn announce(
     require_runtime(&manifest, &config).map_err(Some)?;
     let least = quotes::least(quotes::reward(&detail, steps));
     let data = jobs::start_call(model.address, summary.head, steps, summary.manifest, least);
-    let mut call = Call::new(config.contracts.jobs, data);
-    call.value = bonds::stake(app, &detail, detail.rules.bond).await.map_err(TxError::told)?;
     let deed = Deed { doing: "Announcing", done: "Your training is announced." };
-    let receipt = transaction::send(app, deed, call).await.map_err(TxError::told)?;
+    let call = Call::new(config.contracts.jobs, data);
+    let sent = bonds::send_staked(app, &detail, detail.rules.bond, deed, call).await;
+    let receipt = sent.map_err(TxError::told)?;
     let id = jobs::opened(&receipt).ok_or_else(|| say("the chain opened no job"))?;
-    let (hash, _) = rpc.block(&format!("{:#x}", receipt.block)).await.map_err(say)?;
+    let (hash, _) = rpc.block(receipt.block).await.map_err(say)?;
     let hash = hash.parse().map_err(|_| say("the chain's block has no readable hash"))?;
     Ok((id, training_seed(seed_of_claim(id, account.address, hash))))
 }
@@ -312,7 +312,7 @@ async fn publish_trace(
 ) -> Result<Option<Digest>, Option<String>> {
     let Some(trace) = &finished.trace else { return Ok(None) };
     let config = app.config();
-    let (hash, _) = app.rpc().block(&format!("{commit_block:#x}")).await.map_err(say)?;
+    let (hash, _) = app.rpc().block(commit_block).await.map_err(say)?;
     let hash: B256 = hash.parse().map_err(|_| say("the chain's block has no readable hash"))?;
     for segment in commitment::drawn(hash.0, finished.job.steps, commitment::CHECKED_SEGMENTS) {
         let start = commitment::start_of(segment);

@@ -55,7 +55,7 @@ fn History(
             let mut blocks: Vec<u64> = jobs.iter().take(PAGE).map(|job| job.block).collect();
             blocks.dedup();
             for block in blocks {
-                times.insert(block, rpc.block(&format!("{block:#x}")).await?.1);
+                times.insert(block, rpc.block(block).await?.1);
             }
             Ok::<_, RpcError>(Log { jobs, times })
         },

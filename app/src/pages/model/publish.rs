@@ -19,6 +19,7 @@ use crate::{
         keep,
         machine::{Finished, Job},
     },
+    press::Press,
     store::blobs,
 };
 
@@ -118,8 +119,8 @@ fn Offer(
     published: RwSignal<Option<Published>>,
 ) -> impl IntoView {
     let app = use_app();
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<String>);
+    let press = Press::new();
+    let Press { busy, problem } = press;
     let (base, steps) = finished.with_value(|f| (f.job.base, f.job.steps));
     let announced = finished.with_value(|f| f.job.announced.is_some());
     let submitted = RwSignal::new(finished.with_value(|f| f.submitted));
@@ -133,28 +134,20 @@ fn Offer(
     });
     let reward = Memo::new(move |_| model.detail.with(|d| quotes::reward(d, paid.get())));
     let publish = move |_| {
-        busy.set(true);
-        problem.set(None);
-        spawn_local(async move {
+        press.run(async move {
             let progress = Progress { stage, left, submitted, blocked };
-            match hand_in::run(app, model, finished, progress).await {
-                Ok(done) => published.set(Some(done)),
-                Err(error) => problem.set(error),
-            }
+            let done = hand_in::run(app, model, finished, progress).await;
             stage.set(None);
             left.set(None);
-            busy.set(false);
+            published.set(Some(done?));
+            Ok(())
         });
     };
     let settle_others = move |_| {
-        busy.set(true);
-        problem.set(None);
-        spawn_local(async move {
-            match hand_in::settle_others(app, model).await {
-                Ok(()) => blocked.set(false),
-                Err(error) => problem.set(error),
-            }
-            busy.set(false);
+        press.run(async move {
+            hand_in::settle_others(app, model).await?;
+            blocked.set(false);
+            Ok(())
         });
     };
     let download = move |_| {

@@ -1,8 +1,8 @@
 //! The round of a model's newest version: who may still join, the average, and what brings it on. Everything
 //! can be done in the tab.
 
+use alloy_primitives::U256;
 use leptos::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 
 use super::ModelView;
 use crate::{
@@ -12,15 +12,16 @@ use crate::{
         jobs::Case,
         rounds::{self, Average, Round},
         rpc::RpcError,
-        transaction::{self, Call, Deed},
+        transaction::{self, Call, Deed, TxError},
     },
     components::{address::AddressTag, case::CasePanel, icons, states::Meter},
     format,
     jobs::{
         average,
-        check::{Desk, say},
+        check::{Attempt, Desk, say},
     },
-    load::use_load,
+    load::{Load, use_load},
+    press::Press,
     store::blobs,
 };
 
@@ -70,13 +71,7 @@ fn phase(shown: &Shown, window: u32, now: u64) -> Option<Phase> {
 }
 
 /// What was made of a round's trainings in this tab.
-#[derive(Debug, Clone, PartialEq)]
-enum Made {
-    Nothing,
-    Running,
-    Done(average::Average),
-    Failed(String),
-}
+type Made = Attempt<average::Average>;
 
 async fn load(app: App, model: ModelView) -> Result<Shown, RpcError> {
     let (config, rpc) = (app.config(), app.rpc());
@@ -106,7 +101,7 @@ pub(super) fn RoundPanel(
         shown.with(|shown| shown.ready().and_then(|shown| phase(shown, window(), now.get())))
     });
     // Made once for a round, whatever becomes of it meanwhile.
-    let made = RwSignal::new(Made::Nothing);
+    let made = RwSignal::new(Attempt::Idle);
     let number = Memo::new(move |_| {
         shown.with(|shown| {
             let shown = shown.ready()?;
@@ -115,9 +110,9 @@ pub(super) fn RoundPanel(
     });
     Effect::new(move |_| {
         number.track();
-        made.set(Made::Nothing);
+        made.set(Attempt::Idle);
     });
-    let act = Act { app, model, busy: RwSignal::new(false), problem: RwSignal::new(None) };
+    let act = Act { app, model, press: Press::new() };
     let case = move || {
         let (id, case) = shown.with(|shown| {
             let shown = shown.ready()?;
@@ -146,7 +141,7 @@ pub(super) fn RoundPanel(
         .into_any(),
         Phase::Single => view! {
             <p>"One training of the newest version was accepted. It becomes the next version as it is."</p>
-            <button class="button primary" data-testid="round-publish" disabled=move || act.busy.get() on:click=move |_| {
+            <button class="button primary" data-testid="round-publish" disabled=move || act.press.busy.get() on:click=move |_| {
                 let deed = Deed { doing: "Publishing", done: "The next version is published." };
                 act.send(deed, rounds::publish_round_call(model.address));
             }>"Publish it"</button>
@@ -156,14 +151,14 @@ pub(super) fn RoundPanel(
         Phase::OnView(average) => view! { <OnView act made shown average now/> }.into_any(),
         Phase::Undoubted => view! {
             <p>"Nobody doubted the average in time. It becomes the next version."</p>
-            <button class="button primary" data-testid="round-settle" disabled=move || act.busy.get() on:click=move |_| act.settle()>
+            <button class="button primary" data-testid="round-settle" disabled=move || act.press.busy.get() on:click=move |_| act.settle()>
                 "Publish it"
             </button>
         }
         .into_any(),
         Phase::Doubted => view! {
             <p>"Somebody doubts the average. A jury of auditors makes it again and decides."</p>
-            <button class="button" data-testid="round-settle" disabled=move || act.busy.get() on:click=move |_| act.settle()>
+            <button class="button" data-testid="round-settle" disabled=move || act.press.busy.get() on:click=move |_| act.settle()>
                 "Settle by the verdict"
             </button>
         }
@@ -176,7 +171,7 @@ pub(super) fn RoundPanel(
             <section class="panel" data-testid="round">
                 <h2>"The next version"</h2>
                 {body(phase)}
-                {move || act.problem.get().map(|problem| view! { <p class="callout bad" role="alert">{problem}</p> })}
+                {move || act.press.problem.get().map(|problem| view! { <p class="callout bad" role="alert">{problem}</p> })}
             </section>
             {case}
         })
@@ -188,31 +183,19 @@ pub(super) fn RoundPanel(
 struct Act {
     app: App,
     model: ModelView,
-    busy: RwSignal<bool>,
-    problem: RwSignal<Option<String>>,
+    press: Press,
 }
 
 impl Act {
-    fn run(self, work: impl Future<Output = Result<(), Option<String>>> + 'static) {
-        self.busy.set(true);
-        self.problem.set(None);
-        spawn_local(async move {
-            if let Err(reason) = work.await {
-                self.problem.try_set(reason);
-            }
-            self.busy.try_set(false);
-        });
-    }
-
     fn call(self, data: Vec<u8>) -> Call {
         Call::new(self.app.config().contracts.jobs, data)
     }
 
     fn send(self, deed: Deed, data: Vec<u8>) {
         let call = self.call(data);
-        self.run(async move {
+        self.press.run(async move {
             let sent = transaction::send(self.app, deed, call).await;
-            sent.map(drop).map_err(transaction::TxError::told)
+            sent.map(drop).map_err(TxError::told)
         });
     }
 
@@ -225,7 +208,7 @@ impl Act {
     fn post(self, average: average::Average) {
         let call =
             self.call(rounds::post_call(self.model.address, average.digest, average.accuracy_ppm));
-        self.run(async move {
+        self.press.run(async move {
             let config = self.app.config();
             blobs::put(&config, &average.parameters.into_vec(), "the average")
                 .await
@@ -233,17 +216,17 @@ impl Act {
             let detail = self.model.detail.get_untracked();
             let deed = Deed { doing: "Posting", done: "The average can be checked." };
             let sent = bonds::send_staked(self.app, &detail, detail.rules.bond, deed, call).await;
-            sent.map(drop).map_err(transaction::TxError::told)
+            sent.map(drop).map_err(TxError::told)
         });
     }
 
-    fn doubt(self, bond: alloy_primitives::U256) {
+    fn doubt(self, bond: U256) {
         let call = self.call(rounds::challenge_call(self.model.address));
-        self.run(async move {
+        self.press.run(async move {
             let detail = self.model.detail.get_untracked();
             let deed = Deed { doing: "Doubting", done: "A jury will decide." };
             let sent = bonds::send_staked(self.app, &detail, bond, deed, call).await;
-            sent.map(drop).map_err(transaction::TxError::told)
+            sent.map(drop).map_err(TxError::told)
         });
     }
 
@@ -271,31 +254,22 @@ fn Maker(
 ) -> impl IntoView {
     let desk = Desk::new(use_app());
     let make = move |_| {
-        made.set(Made::Running);
-        desk.progress.set(0.0);
         let detail = model.detail.get_untracked();
-        spawn_local(async move {
-            let end = match average::make(desk, &detail, &round).await {
-                Ok(average) => Made::Done(average),
-                Err(reason) => Made::Failed(reason),
-            };
-            desk.worker.try_set_value(None);
-            made.try_set(end);
-        });
+        desk.attempt(made, async move { average::make(desk, &detail, &round).await });
     };
     move || match made.get() {
-        Made::Running => view! {
+        Attempt::Running => view! {
             <p class="muted">"Fetching the trainings and averaging them…"</p>
             <Meter share=desk.progress label="Share of the trainings fetched"/>
             <button class="button" on:click=move |_| desk.stop()>"Stop"</button>
         }
         .into_any(),
-        Made::Done(_) => ().into_any(),
-        Made::Nothing => {
+        Attempt::Done(_) => ().into_any(),
+        Attempt::Idle => {
             view! { <button class="button" data-testid="round-make" on:click=make>{words}</button> }
                 .into_any()
         }
-        Made::Failed(reason) => view! {
+        Attempt::Failed(reason) => view! {
             <p class="callout warn" role="alert">{icons::alert()} <span>{reason}</span></p>
             <button class="button" data-testid="round-make" on:click=make>{words}</button>
         }
@@ -320,7 +294,7 @@ fn Several(
     let late = Memo::new(move |_| now.get() > overdue);
     let stake = model.detail.with_untracked(|d| d.stake(d.rules.bond));
     let done = move || {
-        let Made::Done(average) = made.get() else { return None };
+        let Attempt::Done(average) = made.get() else { return None };
         let needed = act.needed();
         let found = format!(
             "Their average answers {} of {} right.",
@@ -330,7 +304,7 @@ fn Several(
         Some(match average.accuracy_ppm >= needed {
             true => view! {
                 <p class="callout good" role="status" data-testid="round-made">{icons::check()} <span>{found}</span></p>
-                <button class="button primary" data-testid="round-post" disabled=move || act.busy.get() on:click=move |_| act.post(average.clone())>
+                <button class="button primary" data-testid="round-post" disabled=move || act.press.busy.get() on:click=move |_| act.post(average.clone())>
                     {format!("Post it, with {stake} at stake")}
                 </button>
             }
@@ -352,7 +326,7 @@ fn Several(
         {done}
         {move || late.get().then(|| view! {
             <p class="muted">"Nobody has posted it for long, so the longest training can be published instead."</p>
-            <button class="button quiet" data-testid="round-best" disabled=move || act.busy.get() on:click=move |_| {
+            <button class="button quiet" data-testid="round-best" disabled=move || act.press.busy.get() on:click=move |_| {
                 let deed = Deed { doing: "Publishing", done: "The longest training is the next version." };
                 act.send(deed, rounds::publish_best_call(model.address));
             }>"Publish the longest"</button>
@@ -368,7 +342,7 @@ fn OnView(
     /// What was made.
     made: RwSignal<Made>,
     /// What the chain says.
-    shown: RwSignal<crate::load::Load<Shown>>,
+    shown: RwSignal<Load<Shown>>,
     /// What is claimed.
     average: Average,
     /// Seconds since 1970.
@@ -380,7 +354,7 @@ fn OnView(
     let stake = model.detail.with_untracked(|d| d.stake(average.bond));
     let round = shown.with_untracked(|shown| shown.ready().and_then(|shown| shown.round));
     let verdict = move || {
-        let Made::Done(own) = made.get() else { return None };
+        let Attempt::Done(own) = made.get() else { return None };
         let holds = own.digest == average.parameters && own.accuracy_ppm == average.accuracy_ppm;
         let words = match (own.digest == average.parameters, holds) {
             (true, true) => format!(
@@ -412,7 +386,7 @@ fn OnView(
         </p>
         {round.map(|round| view! { <Maker model round made words="Check it in this tab"/> })}
         {verdict}
-        <button class="button" data-testid="round-doubt" disabled=move || act.busy.get() on:click=move |_| act.doubt(average.bond)>
+        <button class="button" data-testid="round-doubt" disabled=move || act.press.busy.get() on:click=move |_| act.doubt(average.bond)>
             {format!("Doubt it, with {stake} at stake")}
         </button>
     }
@@ -421,7 +395,7 @@ fn OnView(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{Address, U256};
+    use alloy_primitives::Address;
     use delea_model_runtime::content::Digest;
 
     #[test]

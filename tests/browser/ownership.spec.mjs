@@ -119,6 +119,23 @@ own("a doubted job goes before a jury of auditors, who refute it", async ({ page
   await expect(page.getByTestId("bonds-free")).toBeHidden();
 });
 
+own("where stakes are in tokens, a doubt allows them, pays them in and puts them at stake", async ({ page, chain: { world, protocol: sample } }) => {
+  const protocol = await sample.sibling({ challengeWindow: 600, bond: parseEther("5"), bondInTokens: true });
+  const stake = await protocol.read("Jury", "JUROR_STAKE");
+  for (const auditor of [3, 4, 5, 6].map(person)) await protocol.send(auditor, "Jury", "register", [stake], stake);
+  await protocol.give(person(8).address, 5);
+  await protocol.payIn(person(8), 5);
+  const { job } = await protocol.reveal(person(8));
+  await protocol.give(ALICE, 7);
+  await asAlice(page, world, `/job/${job}`);
+  await expect(page.getByTestId("job-doubt")).toHaveText("Doubt it, with 5 DIGIT at stake");
+  await page.getByTestId("job-doubt").click();
+  await page.getByTestId("case").waitFor();
+  expect(await protocol.read("Model", "balanceOf", [ALICE])).toBe(parseEther("2"));
+  expect(await protocol.read("Vault", "free", [protocol.model, ALICE])).toBe(0n);
+  await picture(page, "doubted-with-tokens");
+});
+
 own("a job that nobody doubts is paid by whoever comes by", async ({ page, chain: { world, protocol } }) => {
   const { job } = await protocol.reveal(person(8));
   await asAlice(page, world, `/job/${job}`);

@@ -69,7 +69,8 @@ export class Protocol {
   }
 
   async #open(worker, functionName, args) {
-    const receipt = await this.send(worker, "Jobs", functionName, args, parseEther("0.01"));
+    const { bond, bondInTokens } = await this.read("Model", "rules");
+    const receipt = await this.send(worker, "Jobs", functionName, args, bondInTokens ? 0n : bond);
     const [{ args: opened }] = parseEventLogs({ abi: ABI.Jobs, logs: receipt.logs, eventName: "JobOpened" });
     return opened.job;
   }
@@ -110,6 +111,13 @@ export class Protocol {
 
   async give(to, tokens) {
     await this.send(CREATOR, "Model", "transfer", [to, parseEther(`${tokens}`)]);
+  }
+
+  // Tokens from which the account's bonds are taken.
+  async payIn(account, tokens) {
+    const amount = parseEther(`${tokens}`);
+    await this.send(account, "Model", "approve", [this.contracts.Vault, amount]);
+    await this.send(account, "Vault", "depositTokens", [this.model, amount]);
   }
 
   // All of a drawn jury find `finding`; the case can be closed then.

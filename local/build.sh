@@ -33,18 +33,20 @@ build_page() {
 # build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
 build_workers() {
   build_cpu_worker
-  build_worker import release z none import,worker wasm_js
-  build_worker gpu gpu-worker z -Oz gpu wasm_js
+  build_worker graph-cpu cpu cpu-worker 2 none cpu,graph custom
+  build_worker import import release z none import,worker wasm_js
+  build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
+  build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
   local worker
-  for worker in cpu import gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
+  for worker in cpu graph-cpu import gpu graph-gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
   cp -r model-runtime/host "$WORKERS/"
 }
 
 build_cpu_worker() {
-  build_worker cpu cpu-worker 2 none cpu custom
+  build_worker cpu cpu cpu-worker 2 none cpu custom
 }
 
 # All that a worker's bytes depend on: tools, its own part of the dependency tree, its sources.
@@ -58,28 +60,42 @@ worker_inputs() {
   sed -n '/^# The page/,/^# Native/p' Cargo.toml
   cat .cargo/config.toml
   declare -f build_worker
-  find model-runtime/Cargo.toml model-runtime/src -type f | LC_ALL=C sort | xargs sha256sum
+  worker_sources "$features" | LC_ALL=C sort | xargs sha256sum
+}
+
+# The crate's sources without those that a worker of these features leaves out, so that a reader's change rebuilds no Burn.
+worker_sources() {
+  local leave=()
+  case ,$1, in
+    *,import,*) leave+=(-path 'model-runtime/src/engine*' -o -path model-runtime/src/exact.rs) ;;
+    *) leave+=(-path 'model-runtime/src/import*' -o -path 'model-runtime/src/graph/*' -o -path model-runtime/src/worker/importer.rs) ;;
+  esac
+  case ,$1, in
+    *,graph,*) ;;
+    *) leave+=(-o -path 'model-runtime/src/engine/graph*') ;;
+  esac
+  find model-runtime/Cargo.toml model-runtime/src -type f -not \( "${leave[@]}" \)
 }
 
 worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
-# build_worker NAME PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES RANDOMNESS
+# build_worker NAME BINARY PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES RANDOMNESS
 #
-# LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
+# Those whose names begin with "graph" are the same programs with the interpreter of uploaded models in them. LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
 # that their profile keeps small stay small. WASM-OPT-LEVEL is -Oz for the WebGPU worker, whose steps
 # take five times as long without it, and none for the others: what it shortens compresses worse, and
 # the CPU worker's loops run slower after it. RANDOMNESS is where getrandom has it from: the exact tier
 # asks no host.
 build_worker() {
-  local name=$1 profile=$2 link=$3 level=$4 features=$5 randomness=$6
-  local key out bin=$name-worker work
+  local name=$1 bin=$2-worker profile=$3 link=$4 level=$5 features=$6 randomness=$7
+  local key out work
   key=$name-$(worker_inputs "$features" | sha256sum | cut -c1-16)
   out=$CACHE/workers/$key
   mkdir -p "$CACHE/workers"
   echo "$key" >"$CACHE/workers/$name.key"
-  [ -e "$out/$bin.js" ] && return
+  [ -e "$out/$name-worker.js" ] && return
   say "Building the $name worker"
   run "cargo-$name" "building the $name worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
     RUSTFLAGS="-C target-feature=+simd128 --cfg getrandom_backend=\"$randomness\"" \
@@ -98,11 +114,11 @@ build_worker() {
   rm -rf "$out"
   mkdir -p "$out"
   # Names carry the hash so that browsers may keep them for ever; only the entry script is asked for anew.
-  mv "$work/${bin}_bg.wasm" "$out/$bin-$hash.wasm"
-  mv "$work/$bin.js" "$out/$bin-$hash.js"
-  cat >"$out/$bin.js" <<JS
-import init from "./$bin-$hash.js";
-await init({ module_or_path: new URL("./$bin-$hash.wasm", import.meta.url) });
+  mv "$work/${bin}_bg.wasm" "$out/$name-worker-$hash.wasm"
+  mv "$work/$bin.js" "$out/$name-worker-$hash.js"
+  cat >"$out/$name-worker.js" <<JS
+import init from "./$name-worker-$hash.js";
+await init({ module_or_path: new URL("./$name-worker-$hash.wasm", import.meta.url) });
 JS
   rm -rf "$work"
 }

@@ -31,15 +31,16 @@ check_format() {
 
 check_lint() {
   cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring --all-targets -- -D warnings
-  cargo clippy --locked -p delea-model-runtime --features cpu,import --all-targets -- -D warnings
-  cargo clippy --locked -p delea-model-runtime --features gpu --bin gpu-worker -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features cpu,graph,import --all-targets -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features cpu --bin cpu-worker -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features gpu,graph --bin gpu-worker -- -D warnings
 }
 
 check_rust() {
   cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
   install_onnx_cases
   # Broken ONNX files: some, or millions, which take eight minutes.
-  ONNX_FUZZ_ROUNDS=${FULL:+30000} cargo test --locked -p delea-model-runtime --features cpu,import
+  ONNX_FUZZ_ROUNDS=${FULL:+30000} cargo test --locked -p delea-model-runtime --features cpu,graph,import
 }
 
 check_contracts() {

@@ -3,7 +3,7 @@
 //! | tensor | dtype and shape | meaning |
 //! |---|---|---|
 //! | `inputs` | U8 or F32 `[n, …input]` | examples; multiplied by the header's scale |
-//! | `targets` | U32 `[n]` or F32 `[n, outputs]` | class numbers, or values |
+//! | `targets` | U32 `[n]`, F32 `[n, outputs]` or U8 `[n, length]` | class numbers, values, or the tokens that come next; none where the input is its own target |
 //! | `split` | U8 `[n]` | 0 for training, 1 for held out |
 
 use std::collections::BTreeMap;
@@ -71,11 +71,16 @@ pub enum Inputs {
 /// Stored targets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
-    /// One class number an example.
+    /// Class numbers: one an example, or one a position of it.
     Classes(Vec<u32>),
     /// The task's width of values an example.
     Values(Vec<f32>),
+    /// The inputs themselves.
+    Inputs,
 }
+
+/// Most tokens of a text, whose numbers are kept as bytes.
+pub const MAX_TOKENS: usize = 256;
 
 impl Dataset {
     /// Examples in all.
@@ -99,41 +104,65 @@ impl Dataset {
         }
     }
 
+    /// The class numbers of example `index`: one, or one a position. None where values are predicted.
+    pub fn classes(&self, index: u32) -> &[u32] {
+        match &self.targets {
+            Targets::Classes(classes) => {
+                let rows = classes.len() / self.len().max(1);
+                &classes[index as usize * rows..(index as usize + 1) * rows]
+            }
+            Targets::Values(_) | Targets::Inputs => &[],
+        }
+    }
+
+    /// Appends the values that example `index` should give to `out`; none where classes are predicted.
+    pub fn push_values(&self, index: u32, out: &mut Vec<f32>) {
+        match &self.targets {
+            Targets::Classes(_) => {}
+            Targets::Values(values) => {
+                let width = values.len() / self.len().max(1);
+                out.extend_from_slice(
+                    &values[index as usize * width..(index as usize + 1) * width],
+                );
+            }
+            Targets::Inputs => self.push_input(index, out),
+        }
+    }
+
     /// Writes the file. The same data set gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let count = self.len();
         let mut shape = vec![count];
-        match self.header.input {
-            Shape::Features { size } => shape.push(size),
-            Shape::Image { channels, height, width } => shape.extend([channels, height, width]),
-            Shape::Tokens { length, .. } => shape.push(length),
-            Shape::Sequence { length, dimension } => shape.extend([length, dimension]),
-        }
+        shape.extend(self.header.input.sides());
         let inputs = match &self.inputs {
             Inputs::U8(values) => TensorValue::new(shape, Element::U8, values.clone()),
             Inputs::F32(values) => TensorValue::from_f32(shape, values),
         };
-        let targets = match &self.targets {
-            Targets::Classes(values) => {
+        let targets = match (&self.targets, &self.header.task) {
+            (Targets::Classes(values), Task::NextToken { .. }) => {
+                let shape = vec![count, values.len() / count.max(1)];
+                let bytes = values.iter().map(|v| *v as u8).collect();
+                Some(TensorValue::new(shape, Element::U8, bytes))
+            }
+            (Targets::Classes(values), _) => {
                 let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-                TensorValue::new(vec![count], Element::U32, bytes)
+                Some(TensorValue::new(vec![count], Element::U32, bytes))
             }
-            Targets::Values(values) => {
-                TensorValue::from_f32(vec![count, self.header.task.outputs()], values)
+            (Targets::Values(values), _) => {
+                Some(TensorValue::from_f32(vec![count, values.len() / count.max(1)], values))
             }
+            (Targets::Inputs, _) => None,
         };
         let mut split = vec![0u8; count];
         self.held_out.iter().for_each(|i| split[*i as usize] = 1);
         let header = serde_json::to_string(&self.header).unwrap_or_default();
-        TensorFile {
-            metadata: BTreeMap::from([(HEADER.to_owned(), header)]),
-            tensors: BTreeMap::from([
-                ("inputs".to_owned(), inputs),
-                ("split".to_owned(), TensorValue::new(vec![count], Element::U8, split)),
-                ("targets".to_owned(), targets),
-            ]),
-        }
-        .to_bytes()
+        let mut tensors = BTreeMap::from([
+            ("inputs".to_owned(), inputs),
+            ("split".to_owned(), TensorValue::new(vec![count], Element::U8, split)),
+        ]);
+        tensors.extend(targets.map(|targets| ("targets".to_owned(), targets)));
+        let metadata = BTreeMap::from([(HEADER.to_owned(), header)]);
+        TensorFile { metadata, tensors }.to_bytes()
     }
 
     /// Reads and checks a file.
@@ -155,10 +184,11 @@ impl Dataset {
         if !header.scale.is_finite() {
             return Err(RuntimeError::NotFinite { place: "the data set's scale".into() });
         }
+        let targets = file.tensors.remove("targets");
         let mut take = |name: &str| {
             file.tensors.remove(name).ok_or_else(|| bad(format!("the tensor {name} is missing")))
         };
-        let (inputs, targets, split) = (take("inputs")?, take("targets")?, take("split")?);
+        let (inputs, split) = (take("inputs")?, take("split")?);
         let count = split.shape.first().copied().unwrap_or(0);
         if count == 0 || count > limits::MAX_EXAMPLES {
             let expected = format!("1 to {}", limits::MAX_EXAMPLES);
@@ -184,32 +214,35 @@ impl Dataset {
                 place: format!("example {}, value {}", at / width, at % width),
             });
         }
-        let targets = match (&header.task, targets.element) {
-            (Task::Classification { classes }, Element::U32) => {
-                let numbers = targets.to_u32("targets")?;
-                if let Some(at) = numbers.iter().position(|c| *c as usize >= classes.len()) {
-                    return Err(bad(format!(
-                        "example {at} has class {}, but there are {}",
-                        numbers[at],
-                        classes.len()
-                    )));
+        let missing = || bad("the tensor targets is missing".into());
+        let (targets, width) = match &header.task {
+            Task::Reconstruction => (Targets::Inputs, 0),
+            Task::Regression { outputs } => {
+                let targets = targets.ok_or_else(missing)?;
+                (Targets::Values(targets.to_f32("targets")?), outputs.len())
+            }
+            Task::Classification { classes } => {
+                let targets = targets.ok_or_else(missing)?;
+                (Targets::Classes(class_numbers(&targets.to_u32("targets")?, classes.len())?), 1)
+            }
+            Task::NextToken { tokens } => {
+                let targets = targets.filter(|t| t.element == Element::U8).ok_or_else(missing)?;
+                if tokens.len() > MAX_TOKENS {
+                    let expected = format!("at most {MAX_TOKENS}");
+                    return Err(RuntimeError::bounds("number of tokens", tokens.len(), expected));
                 }
-                Targets::Classes(numbers)
-            }
-            (Task::Regression { .. }, Element::F32) => Targets::Values(targets.to_f32("targets")?),
-            (_, found) => {
-                return Err(bad(format!("targets are {found:?}, which does not fit the task")));
+                let numbers: Vec<u32> = targets.bytes.iter().map(|v| u32::from(*v)).collect();
+                (Targets::Classes(class_numbers(&numbers, tokens.len())?), header.input.len())
             }
         };
-        let needed = match &targets {
-            Targets::Classes(numbers) => (numbers.len(), count),
-            Targets::Values(values) => (values.len(), count.saturating_mul(header.task.outputs())),
+        let found = match &targets {
+            Targets::Classes(numbers) => numbers.len(),
+            Targets::Values(values) => values.len(),
+            Targets::Inputs => 0,
         };
-        if needed.0 != needed.1 {
-            return Err(bad(format!(
-                "targets hold {} values, but {} are needed",
-                needed.0, needed.1
-            )));
+        let needed = count.saturating_mul(width);
+        if found != needed {
+            return Err(bad(format!("targets hold {found} values, but {needed} are needed")));
         }
         if split.element != Element::U8 || split.bytes.len() != count {
             return Err(bad("split must be one byte an example".into()));
@@ -254,15 +287,29 @@ impl Dataset {
 
     fn target_in_words(&self, index: u32) -> String {
         match (&self.targets, &self.header.task) {
-            (Targets::Classes(numbers), Task::Classification { classes }) => {
-                classes[numbers[index as usize] as usize].clone()
+            (Targets::Classes(_), Task::Classification { classes }) => {
+                classes[self.classes(index)[0] as usize].clone()
             }
-            (Targets::Values(values), task) => {
-                let width = task.outputs();
-                let row = &values[index as usize * width..(index as usize + 1) * width];
+            (Targets::Classes(_), Task::NextToken { tokens }) => {
+                self.classes(index).iter().map(|token| tokens[*token as usize].as_str()).collect()
+            }
+            (Targets::Values(_), _) => {
+                let mut row = Vec::new();
+                self.push_values(index, &mut row);
                 row.iter().map(|v| format!("{v:.3}")).collect::<Vec<_>>().join(", ")
             }
             _ => String::new(),
         }
+    }
+}
+
+/// Class numbers, all below `count`.
+fn class_numbers(numbers: &[u32], count: usize) -> Result<Vec<u32>, RuntimeError> {
+    match numbers.iter().position(|class| *class as usize >= count) {
+        Some(at) => Err(RuntimeError::file(
+            "data set",
+            format!("target {at} has class {}, but there are {count}", numbers[at]),
+        )),
+        None => Ok(numbers.to_vec()),
     }
 }

@@ -4,7 +4,9 @@
 mod answer;
 mod evaluate;
 mod fused;
+#[cfg(feature = "graph")]
 pub mod graph;
+mod layers;
 mod linear;
 mod network;
 mod optimizer;
@@ -15,7 +17,7 @@ mod trainer;
 pub use answer::{answer, open};
 pub use burn::tensor::Device;
 pub use evaluate::{evaluate, infer};
-pub use network::{Network, Value};
+pub use network::Network;
 pub use parameters::{initialize, load, read};
 pub use probe::probe;
 pub use trainer::Trainer;

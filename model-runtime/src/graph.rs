@@ -8,8 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RuntimeError, limits};
+use crate::{RuntimeError, limits, spec::Shape};
 
+#[cfg(feature = "import")]
+pub mod adapt;
+#[cfg(feature = "import")]
+mod classic;
 #[cfg(feature = "import")]
 pub mod onnx;
 
@@ -97,7 +101,42 @@ pub enum Values {
     /// i64
     Int(Vec<i64>),
     /// Truth values
+    #[serde(with = "runs")]
     Bool(Vec<bool>),
+}
+
+/// Truth values as lengths of runs, the first of which is of false ones: masks are large and dull.
+mod runs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::limits;
+
+    pub(super) fn serialize<S: Serializer>(values: &[bool], to: S) -> Result<S::Ok, S::Error> {
+        let mut runs = vec![0u32];
+        let mut last = false;
+        for value in values {
+            if *value != last {
+                runs.push(0);
+                last = *value;
+            }
+            if let Some(run) = runs.last_mut() {
+                *run += 1;
+            }
+        }
+        runs.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<bool>, D::Error> {
+        let runs = Vec::<u32>::deserialize(from)?;
+        if runs.iter().map(|run| u64::from(*run)).sum::<u64>() > limits::MAX_CONSTANT {
+            return Err(D::Error::custom("a constant is too large"));
+        }
+        let mut values = Vec::new();
+        for (place, run) in runs.into_iter().enumerate() {
+            values.resize(values.len() + run as usize, place % 2 == 1);
+        }
+        Ok(values)
+    }
 }
 
 impl Values {
@@ -129,6 +168,10 @@ pub struct Node {
     pub inputs: Vec<String>,
     /// Names of what it gives.
     pub outputs: Vec<String>,
+    /// Sides of the first of these for one example, as was seen when the model was made. Shown and used for estimates;
+    /// nothing computed depends on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<usize>,
     /// Settings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Attribute>,
@@ -392,6 +435,14 @@ impl Node {
     }
 }
 
+impl Input {
+    /// Element type and sides, as a person is told.
+    pub fn words(&self) -> String {
+        let sides = self.shape.iter().map(|side| side.map_or("any".to_owned(), |s| s.to_string()));
+        format!("{:?} [{}]", self.element, sides.collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl Graph {
     /// Checks that every operator is known and takes only what was given or made before it, and that names and sizes
     /// are within bounds.
@@ -411,6 +462,49 @@ impl Graph {
         }
         self.check_names(&BTreeSet::new())?;
         self.parameter_count().map(drop)
+    }
+
+    /// As [`Graph::validate`], for examples of shape `input`.
+    ///
+    /// # Errors
+    /// Also if it takes anything but a batch of such examples, or gives more than one result.
+    pub fn validate_for(&self, input: &Shape) -> Result<(), RuntimeError> {
+        self.validate()?;
+        if self.outputs.len() != 1 {
+            return Err(RuntimeError::bounds("results of the graph", self.outputs.len(), "1"));
+        }
+        let [given] = &self.inputs[..] else {
+            return Err(RuntimeError::bounds("inputs of the graph", self.inputs.len(), "1"));
+        };
+        let element = match input {
+            Shape::Tokens { .. } => Element::Int,
+            _ => Element::Float,
+        };
+        let sides = input.sides();
+        let fits = given.shape.len() == sides.len() + 1
+            && given.shape[0].is_none()
+            && given.shape[1..].iter().zip(&sides).all(|(side, is)| side.is_none_or(|s| s == *is));
+        match fits && given.element == element {
+            true => Ok(()),
+            false => Err(RuntimeError::bounds(
+                format!("the graph's input {}", given.name),
+                given.words(),
+                format!("any number of {input}"),
+            )),
+        }
+    }
+
+    /// Notes what each node gave for one example; nothing where that is a single number.
+    pub fn note_shapes(&mut self, shapes: &[Vec<usize>]) {
+        for (node, shape) in self.nodes.iter_mut().zip(shapes) {
+            node.shape = shape.clone();
+        }
+    }
+
+    /// Numbers that its nodes give for one example, as far as their shapes were noted.
+    pub fn values(&self) -> u64 {
+        let sizes = self.nodes.iter().filter(|node| !node.shape.is_empty());
+        sizes.map(|node| elements(&node.shape).unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
     }
 
     /// Numbers in the parameter file.

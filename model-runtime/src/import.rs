@@ -3,7 +3,10 @@
 
 mod idx;
 mod images;
+mod model;
 mod table;
+
+pub use model::read_model;
 
 use std::io::Read;
 
@@ -113,10 +116,11 @@ pub(crate) fn check_amount(name: &str, examples: usize, width: usize) -> Result<
 /// Holds out a random share, the same one each time.
 fn split(examples: Examples, request: &ImportRequest) -> Result<Dataset, RuntimeError> {
     let Examples { input, task, inputs, targets, scale } = examples;
-    let count = match &targets {
-        Targets::Classes(classes) => classes.len(),
-        Targets::Values(values) => values.len() / task.outputs().max(1),
+    let values = match &inputs {
+        Inputs::U8(values) => values.len(),
+        Inputs::F32(values) => values.len(),
     };
+    let count = values / input.len().max(1);
     let held_out = count * usize::from(request.held_out_percent) / 100;
     if held_out == 0 || held_out == count {
         return Err(RuntimeError::file(

@@ -29,5 +29,7 @@ pub const MAX_PARAMETERS: u64 = 200_000_000;
 pub const MAX_NODES: usize = 20_000;
 /// How deep graphs may nest in branches.
 pub const MAX_DEPTH: usize = 8;
+/// Numbers in one constant of a graph, which lies in its spec: a mask over 4,096 positions.
+pub const MAX_CONSTANT: u64 = 16 << 20;
 /// Numbers in one value of a graph: 1 GiB as f32.
 pub const MAX_VALUE: u64 = 256 << 20;

@@ -83,6 +83,17 @@ pub enum Request {
     },
     /// Read a file into a data set (import worker only). Answer: [`Event::Imported`].
     Import(Box<ImportRequest>),
+    /// Read a model's files (import worker only). Answer: [`Event::ModelRead`].
+    ReadModel(Box<ModelFiles>),
+    /// Try a model that was read: a few examples, a step of training, the held-out ones. Answer: [`Event::Inspected`].
+    Inspect {
+        /// The model.
+        spec: ModelSpec,
+        /// Parameter file.
+        parameters: Bytes,
+        /// Data set file.
+        dataset: Bytes,
+    },
 }
 
 /// A training job: together with the runtime's bytes, all that its result depends on.
@@ -152,6 +163,28 @@ pub struct ImportRequest {
     pub held_out_percent: u8,
 }
 
+/// Files that a model is read from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelFiles {
+    /// What was chosen: an ONNX file with the files of its parameters, or one file of parameters.
+    pub files: Vec<NamedFile>,
+    /// Shape of one example of the data that it is to learn from.
+    pub input: Shape,
+    /// What these are to teach it.
+    pub task: Task,
+    /// Networks that parameters without a graph may belong to, the likeliest first.
+    pub specs: Vec<ModelSpec>,
+}
+
+/// A file and its name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NamedFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Bytes,
+}
+
 /// What a worker tells the page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -210,6 +243,10 @@ pub enum Event {
     },
     /// A data set.
     Imported(Box<Imported>),
+    /// A model.
+    ModelRead(Box<ModelRead>),
+    /// A model that was tried.
+    Inspected(Box<Inspection>),
 }
 
 /// Which tier computes, and on what.
@@ -336,4 +373,41 @@ pub struct DatasetSummary {
     pub balance: Vec<u32>,
     /// The first examples: pixels or values scaled to 0..=255, with the target in words.
     pub samples: Vec<(Vec<u8>, String)>,
+}
+
+/// A model that was read from files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelRead {
+    /// The model.
+    pub spec: ModelSpec,
+    /// Its parameter file; nothing where not all of `matches` fit.
+    pub parameters: Option<Bytes>,
+    /// What was changed or guessed, in words.
+    pub notes: Vec<String>,
+    /// What kind of file it was, and who wrote it.
+    pub origin: String,
+    /// The spec's parameters beside the file's, where they had to be matched.
+    pub matches: Vec<Match>,
+}
+
+/// A parameter that the spec has, or the file, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// Name and shape in the spec.
+    pub wanted: Option<(String, Vec<usize>)>,
+    /// Name and shape in the file.
+    pub found: Option<(String, Vec<usize>)>,
+    /// Whether the one is taken from the other.
+    pub fits: bool,
+}
+
+/// What came of trying a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Sides of what each node of a graph gives for one example; empty for layers.
+    pub shapes: Vec<Vec<usize>>,
+    /// Held-out figures as the model is.
+    pub evaluation: Evaluation,
+    /// Mean loss of a batch, before the one step of training that was tried.
+    pub loss: f32,
 }

@@ -1,23 +1,68 @@
-//! A model as data: a validated list of layers, with shapes, parameter counts and memory worked out
-//! before anything is built.
+//! A model as data: a validated list of layers, or a graph of operators, with shapes, parameter counts and memory
+//! worked out before anything is built.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RuntimeError, limits};
+use crate::{RuntimeError, graph::Graph, limits};
 
 mod shape;
 pub use shape::Shape;
 
-/// A model: what goes in, the layers, what comes out.
+/// A model: what goes in, what is done with it, what comes out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct ModelSpec {
     /// Shape of one example.
     pub input: Shape,
-    /// Layers, in order.
-    pub layers: Vec<LayerSpec>,
-    /// What the last layer's output means.
+    /// What is done with it.
+    pub body: Body,
+    /// What the output means.
     pub task: Task,
+}
+
+/// The network itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Layers, in order.
+    Layers(Vec<LayerSpec>),
+    /// A graph of operators, as an uploaded model has it: one input, whose first side is the batch, and one output.
+    Graph(Box<Graph>),
+}
+
+/// A spec as JSON has it: with either `layers` or `graph`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    input: Shape,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<LayerSpec>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    graph: Option<Box<Graph>>,
+    task: Task,
+}
+
+impl TryFrom<Written> for ModelSpec {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let Written { input, layers, graph, task } = written;
+        let body = match (layers, graph) {
+            (Some(layers), None) => Body::Layers(layers),
+            (None, Some(graph)) => Body::Graph(graph),
+            _ => return Err("a spec has either layers or a graph"),
+        };
+        Ok(Self { input, body, task })
+    }
+}
+
+impl From<ModelSpec> for Written {
+    fn from(spec: ModelSpec) -> Self {
+        let ModelSpec { input, body, task } = spec;
+        match body {
+            Body::Layers(layers) => Self { input, layers: Some(layers), graph: None, task },
+            Body::Graph(graph) => Self { input, layers: None, graph: Some(graph), task },
+        }
+    }
 }
 
 /// What the output of a model means, and so which loss trains it.
@@ -34,14 +79,59 @@ pub enum Task {
         /// Names of the outputs.
         outputs: Vec<String>,
     },
+    /// At each position of a text, one logit for each token that may come next; softmax cross-entropy, averaged over the
+    /// positions.
+    NextToken {
+        /// The tokens, in the order of their numbers.
+        tokens: Vec<String>,
+    },
+    /// The input itself, flattened; mean squared error.
+    Reconstruction,
 }
 
 impl Task {
-    /// Width of the last layer that this task needs.
-    pub fn outputs(&self) -> usize {
+    /// Shape of the output that this task needs for an example of shape `input`.
+    pub fn output(&self, input: &Shape) -> Shape {
         match self {
-            Self::Classification { classes } => classes.len(),
-            Self::Regression { outputs } => outputs.len(),
+            Self::Classification { classes } => Shape::Features { size: classes.len() },
+            Self::Regression { outputs } => Shape::Features { size: outputs.len() },
+            Self::NextToken { tokens } => {
+                Shape::Sequence { length: input.len(), dimension: tokens.len() }
+            }
+            Self::Reconstruction => Shape::Features { size: input.len() },
+        }
+    }
+
+    /// Whether the outputs are logits, of which the softmax is taken.
+    pub fn is_discrete(&self) -> bool {
+        matches!(self, Self::Classification { .. } | Self::NextToken { .. })
+    }
+
+    /// Errors if there are no outputs, too many, or some that do not suit the input.
+    fn check(&self, input: &Shape) -> Result<(), RuntimeError> {
+        let (count, most) = match self {
+            Self::Classification { classes } => (classes.len(), limits::MAX_CLASSES),
+            Self::Regression { outputs } => (outputs.len(), limits::MAX_CLASSES),
+            Self::NextToken { tokens } => (tokens.len(), limits::MAX_DIMENSION),
+            Self::Reconstruction => (input.len(), limits::MAX_DIMENSION),
+        };
+        if count == 0 || count > most {
+            return Err(RuntimeError::bounds("number of outputs", count, format!("1 to {most}")));
+        }
+        let suits = match (self, input) {
+            (Self::NextToken { tokens }, Shape::Tokens { vocabulary, .. }) => {
+                *vocabulary == tokens.len()
+            }
+            (Self::NextToken { .. }, _) | (Self::Reconstruction, Shape::Tokens { .. }) => false,
+            _ => true,
+        };
+        match suits {
+            true => Ok(()),
+            false => Err(RuntimeError::bounds(
+                "the input",
+                input,
+                "what the task can predict: tokens for the next token, numbers for a reconstruction",
+            )),
         }
     }
 }
@@ -204,6 +294,16 @@ pub struct LayerSummary {
     pub parameters: u64,
 }
 
+impl Body {
+    /// The layers, where it has some.
+    pub fn layers(&self) -> &[LayerSpec] {
+        match self {
+            Self::Layers(layers) => layers,
+            Self::Graph(_) => &[],
+        }
+    }
+}
+
 impl ModelSpec {
     /// Parses JSON and validates.
     ///
@@ -217,29 +317,50 @@ impl ModelSpec {
         Ok(spec)
     }
 
-    /// Checks every layer against the shape it gets, and the output against the task.
+    /// Checks every layer against the shape it gets, or the graph by itself, and what comes out against the task.
     ///
     /// # Errors
-    /// The first layer that cannot be, by position and type, with both shapes.
-    pub fn validate(&self) -> Result<Vec<LayerSummary>, RuntimeError> {
-        let outputs = self.task.outputs();
-        if outputs == 0 || outputs > limits::MAX_CLASSES {
-            let expected = format!("1 to {}", limits::MAX_CLASSES);
-            return Err(RuntimeError::bounds("number of outputs", outputs, expected));
-        }
+    /// The first layer or node that cannot be, by position and type, with both shapes.
+    pub fn validate(&self) -> Result<(), RuntimeError> {
         self.input.check()?;
+        self.task.check(&self.input)?;
+        match &self.body {
+            Body::Layers(_) => self.summary().map(drop),
+            Body::Graph(graph) => graph.validate_for(&self.input),
+        }
+    }
+
+    /// The layers with their shapes; none for a graph, whose nodes say themselves what they are.
+    ///
+    /// # Errors
+    /// The first layer that cannot be.
+    pub fn summary(&self) -> Result<Vec<LayerSummary>, RuntimeError> {
+        let Body::Layers(layers) = &self.body else { return Ok(Vec::new()) };
         let mut summary = Vec::new();
-        let last = shape::walk(&self.layers, self.input.clone(), "", 0, &mut summary)?;
-        let needed = Shape::Features { size: outputs };
+        let last = shape::walk(layers, self.input.clone(), "", 0, &mut summary)?;
+        let needed = self.output();
         if last != needed {
             return Err(RuntimeError::ShapeMismatch {
-                layer: self.layers.len().to_string(),
+                layer: layers.len().to_string(),
                 kind: "output".into(),
-                expected: format!("{needed}, one value for each of the task's {outputs} outputs"),
+                expected: format!("{needed}, as the task has {} outputs", needed.len()),
                 found: last.to_string(),
             });
         }
         Ok(summary)
+    }
+
+    /// Shape of one example's output.
+    pub fn output(&self) -> Shape {
+        self.task.output(&self.input)
+    }
+
+    /// Values that belong together: those of one example, or of one of its positions.
+    pub fn columns(&self) -> usize {
+        match self.output() {
+            Shape::Sequence { dimension, .. } => dimension,
+            output => output.len(),
+        }
     }
 
     /// Trainable numbers in the whole model.
@@ -247,7 +368,10 @@ impl ModelSpec {
     /// # Errors
     /// As [`ModelSpec::validate`].
     pub fn parameter_count(&self) -> Result<u64, RuntimeError> {
-        Ok(self.validate()?.iter().map(|layer| layer.parameters).sum())
+        match &self.body {
+            Body::Layers(_) => Ok(self.summary()?.iter().map(|layer| layer.parameters).sum()),
+            Body::Graph(graph) => graph.parameter_count(),
+        }
     }
 
     /// Estimated bytes that training takes at `batch` examples a step: parameters, gradients, two
@@ -257,12 +381,13 @@ impl ModelSpec {
     /// # Errors
     /// As [`ModelSpec::validate`].
     pub fn training_bytes(&self, batch: usize) -> Result<u64, RuntimeError> {
-        let summary = self.validate()?;
-        let parameters: u64 = summary.iter().map(|layer| layer.parameters).sum();
-        let values: u64 = summary.iter().map(|layer| layer.output.len() as u64).sum();
+        let values: u64 = match &self.body {
+            Body::Layers(_) => self.summary()?.iter().map(|layer| layer.output.len() as u64).sum(),
+            Body::Graph(graph) => graph.values(),
+        };
         let values = values.saturating_add(self.input.len() as u64);
         let activations = values.saturating_mul(batch as u64).saturating_mul(12);
-        Ok(parameters.saturating_mul(20).saturating_add(activations))
+        Ok(self.parameter_count()?.saturating_mul(20).saturating_add(activations))
     }
 
     /// Refuses a model whose training would not fit, before building it.

@@ -1,5 +1,5 @@
 //! Graphs that PyTorch wrote (`tests/onnx/make.py`), against what PyTorch made of them.
-#![cfg(all(feature = "cpu", feature = "import"))]
+#![cfg(all(feature = "cpu", feature = "graph", feature = "import"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,6 +1,6 @@
 //! The ONNX project's own cases of single operators (`onnx/backend/test/data/node` of its Python package), in the
 //! folder that `ONNX_NODE_TESTS` names.
-#![cfg(all(feature = "cpu", feature = "import"))]
+#![cfg(all(feature = "cpu", feature = "graph", feature = "import"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{

@@ -9,7 +9,7 @@ use delea_model_runtime::{
     import::import,
     manifest::{Optimizer, TrainingConfig},
     message::{ImportRequest, TrainJob, TrainResult},
-    spec::{Activation, LayerSpec, ModelSpec, Padding, Shape, Task},
+    spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
     tensors::TensorFile,
 };
 use pollster::block_on;
@@ -32,7 +32,7 @@ fn spec(layers: Vec<LayerSpec>) -> ModelSpec {
     let classes = (0..10).map(|c| c.to_string()).collect();
     ModelSpec {
         input: Shape::Image { channels: 1, height: 8, width: 8 },
-        layers,
+        body: Body::Layers(layers),
         task: Task::Classification { classes },
     }
 }
@@ -251,7 +251,7 @@ fn a_regression_finds_a_line() {
     let imported = import(request).unwrap();
     let spec = ModelSpec {
         input: imported.summary.input.clone(),
-        layers: vec![dense(1)],
+        body: Body::Layers(vec![dense(1)]),
         task: imported.summary.task.clone(),
     };
     let mut job = TrainJob { dataset: imported.dataset, ..job(spec, 800) };

@@ -2,22 +2,32 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, activation::softmax},
+    tensor::{Device, activation::softmax},
 };
 
 use super::{
-    Network, Value,
+    Network,
     parameters::{device_error, host},
 };
 use crate::{
     RuntimeError,
     dataset::{Dataset, Targets},
     message::Evaluation,
-    spec::{ModelSpec, Task},
+    spec::{Body, ModelSpec},
 };
 
-/// Examples a forward pass; bounds the memory of an evaluation.
+/// Examples a forward pass, at most; bounds the memory of an evaluation.
 const BATCH: usize = 256;
+/// Numbers that the nodes of a graph may give in one forward pass, at most: 256 MiB.
+const VALUES: u64 = 64 << 20;
+
+/// Examples a forward pass.
+fn batch(spec: &ModelSpec) -> usize {
+    match &spec.body {
+        Body::Layers(_) => BATCH,
+        Body::Graph(graph) => (VALUES / graph.values().max(1)).clamp(1, BATCH as u64) as usize,
+    }
+}
 
 /// Loss and accuracy on the held-out examples. `step` is copied into the result.
 ///
@@ -31,26 +41,23 @@ pub async fn evaluate(
     device: &Device,
 ) -> Result<Evaluation, RuntimeError> {
     let network = network.valid();
-    let width = spec.task.outputs();
-    let mut outputs = Vec::with_capacity(data.held_out.len() * width);
-    for batch in data.held_out.chunks(BATCH) {
+    let columns = spec.columns();
+    let mut outputs = Vec::with_capacity(data.held_out.len() * spec.output().len());
+    for batch in data.held_out.chunks(batch(spec)) {
         let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
         batch.iter().for_each(|i| data.push_input(*i, &mut inputs));
         outputs.extend(forward(&network, spec, inputs, device, false).await?);
     }
     let count = data.held_out.len();
     let (loss, accuracy) = match &data.targets {
-        Targets::Classes(classes) => {
-            classification(&outputs, width, data.held_out.iter().map(|i| classes[*i as usize]))
+        Targets::Classes(_) => {
+            let classes = data.held_out.iter().flat_map(|i| data.classes(*i)).copied();
+            classification(&outputs, columns, classes)
         }
-        Targets::Values(values) => {
-            let targets: Vec<f32> = data
-                .held_out
-                .iter()
-                .flat_map(|i| &values[*i as usize * width..(*i as usize + 1) * width])
-                .copied()
-                .collect();
-            regression(&outputs, &targets, width)
+        Targets::Values(_) | Targets::Inputs => {
+            let mut targets = Vec::with_capacity(outputs.len());
+            data.held_out.iter().for_each(|i| data.push_values(*i, &mut targets));
+            regression(&outputs, &targets, columns)
         }
     };
     if !loss.is_finite() {
@@ -64,7 +71,7 @@ pub async fn evaluate(
     })
 }
 
-/// Probabilities (classification) or values (regression), one row an example.
+/// Probabilities or values, one row an example; those of the next token one position after the other.
 ///
 /// # Errors
 /// [`RuntimeError::OutOfBounds`] if `inputs` is not a whole number of examples,
@@ -87,13 +94,55 @@ pub async fn infer(
         return Err(RuntimeError::NotFinite { place: format!("input value {at}") });
     }
     let network = network.valid();
-    let probabilities = matches!(spec.task, Task::Classification { .. });
     let mut rows = Vec::new();
-    for batch in inputs.chunks(size * BATCH) {
-        let outputs = forward(&network, spec, batch.to_vec(), device, probabilities).await?;
-        rows.extend(outputs.chunks_exact(spec.task.outputs()).map(<[f32]>::to_vec));
+    for batch in inputs.chunks(size * batch(spec)) {
+        let outputs =
+            forward(&network, spec, batch.to_vec(), device, spec.task.is_discrete()).await?;
+        rows.extend(outputs.chunks_exact(spec.output().len()).map(<[f32]>::to_vec));
     }
     Ok(rows)
+}
+
+/// Sides of what each node of a graph gives for one example, none for layers, once it was made sure that an example's
+/// outputs do not depend on those beside it.
+///
+/// # Errors
+/// [`RuntimeError::BadFile`] if they do; [`RuntimeError::NotFinite`] for an output that is no number; else as the graph.
+pub(super) async fn shapes(
+    network: &Network,
+    spec: &ModelSpec,
+    data: &Dataset,
+    device: &Device,
+) -> Result<Vec<Vec<usize>>, RuntimeError> {
+    let network = network.valid();
+    let device = device.clone().without_autodiff();
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    data.push_input(0, &mut alone);
+    for index in [0, 1 % data.len(), 2 % data.len()] {
+        data.push_input(index as u32, &mut beside);
+    }
+    let one = network.forward(spec, alone, &device, None).await?;
+    let several = network.forward(spec, beside, &device, None).await.map_err(|error| {
+        RuntimeError::file(
+            "the model",
+            format!(
+                "it runs with one example but not with several at once ({error}); export it with a batch of any size (dynamic_shapes)"
+            ),
+        )
+    })?;
+    let values = host(one.values.into_data_async().await.map_err(device_error)?)?;
+    let among = host(several.values.into_data_async().await.map_err(device_error)?)?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(RuntimeError::NotFinite { place: "an output of the model".into() });
+    }
+    let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-3 * (1.0 + a.abs());
+    match values.iter().zip(&among).all(close) {
+        true => Ok(one.shapes),
+        false => Err(RuntimeError::file(
+            "the model",
+            "what it gives for one example changes with those beside it; export it in inference mode with a batch of any size",
+        )),
+    }
 }
 
 async fn forward(
@@ -104,8 +153,7 @@ async fn forward(
     probabilities: bool,
 ) -> Result<Vec<f32>, RuntimeError> {
     let device = device.clone().without_autodiff();
-    let mut output: Tensor<2> =
-        network.forward(Value::from_host(inputs, &spec.input, &device), None)?;
+    let mut output = network.forward(spec, inputs, &device, None).await?.values;
     if probabilities {
         output = softmax(output, 1);
     }

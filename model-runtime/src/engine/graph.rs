@@ -4,13 +4,14 @@ mod arrange;
 mod attention;
 mod elementwise;
 mod linear;
+mod operators;
 mod recurrent;
 mod reduce;
 mod resize;
 mod value;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     future::Future,
     pin::Pin,
@@ -18,10 +19,12 @@ use std::{
 
 use burn::tensor::{Device, Tensor};
 
+pub use self::operators::Operators;
 use self::value::{Done, Fault, Floats, Host, Value, count};
 use crate::{
     RuntimeError,
     graph::{Attribute, Constant, Element, Graph, Node, Values},
+    limits,
     rng::Random,
 };
 
@@ -53,6 +56,8 @@ pub struct Results {
     pub outputs: Vec<Tensors>,
     /// Running figures of normalisations that this run moved on, by the parameter's name.
     pub figures: Vec<(String, Tensor<1>)>,
+    /// Sides of what each node gave first.
+    pub shapes: Vec<Vec<usize>>,
 }
 
 /// One operator at work.
@@ -301,6 +306,9 @@ struct Interpreter<'a> {
     training: bool,
     random: RefCell<Option<&'a mut Random>>,
     figures: RefCell<Vec<(String, Tensor<1>)>>,
+    shapes: RefCell<Vec<Vec<usize>>>,
+    /// Numbers that were made so far, all of which training keeps.
+    made: Cell<u64>,
 }
 
 type Scope<'g> = HashMap<&'g str, Value>;
@@ -311,6 +319,7 @@ impl<'a> Interpreter<'a> {
         &'s self,
         graph: &'s Graph,
         mut values: Scope<'s>,
+        depth: usize,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<Value>, RuntimeError>> + 's>> {
         Box::pin(async move {
             for (name, constant) in &graph.constants {
@@ -347,7 +356,11 @@ impl<'a> Interpreter<'a> {
                     },
                 });
                 let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-                let results = self.node(graph, node, inputs, &values).await?;
+                let results = self.node(graph, node, inputs, &values, depth).await?;
+                if depth == 0 {
+                    let shape = results.first().map(|result| result.shape().to_vec());
+                    self.shapes.borrow_mut().push(shape.unwrap_or_default());
+                }
                 for name in &node.inputs {
                     if needed.get(name.as_str()) == Some(&place) {
                         values.remove(name.as_str());
@@ -375,6 +388,7 @@ impl<'a> Interpreter<'a> {
         node: &'s Node,
         inputs: Vec<Option<Value>>,
         values: &Scope<'s>,
+        depth: usize,
     ) -> Result<Vec<Value>, RuntimeError> {
         let draw = |count, ratio| match &mut *self.random.borrow_mut() {
             Some(random) => (0..count).map(|_| random.uniform() >= ratio).collect(),
@@ -397,7 +411,9 @@ impl<'a> Interpreter<'a> {
             let branch =
                 if condition.values.first() == Some(&true) { "then_branch" } else { "else_branch" };
             return match node.attributes.get(branch) {
-                Some(Attribute::Graph(branch)) => self.graph(branch, values.clone()).await,
+                Some(Attribute::Graph(branch)) => {
+                    self.graph(branch, values.clone(), depth + 1).await
+                }
                 _ => Err(node.bad(format!("its {branch} is missing"))),
             };
         }
@@ -411,6 +427,17 @@ impl<'a> Interpreter<'a> {
         }
         for result in &results {
             value::lead(result.shape().len()).map_err(|reason| node.bad(reason))?;
+            if let (Value::Float(made), true) = (result, self.training) {
+                self.made.update(|all| all.saturating_add(made.len() as u64));
+            }
+        }
+        // Each with its gradient and a temporary.
+        let bytes = self.made.get().saturating_mul(12);
+        if bytes > limits::MAX_TRAINING_BYTES {
+            return Err(RuntimeError::OutOfMemory {
+                needed_mib: bytes >> 20,
+                limit_mib: limits::MAX_TRAINING_BYTES >> 20,
+            });
         }
         Ok(results)
     }
@@ -488,8 +515,10 @@ pub async fn run(
         training: random.is_some(),
         random: RefCell::new(random),
         figures: RefCell::new(Vec::new()),
+        shapes: RefCell::new(Vec::new()),
+        made: Cell::new(0),
     };
-    let outputs = interpreter.graph(graph, values).await?;
+    let outputs = interpreter.graph(graph, values, 0).await?;
     let mut results = Vec::with_capacity(outputs.len());
     for output in outputs {
         results.push(match output {
@@ -497,7 +526,11 @@ pub async fn run(
             other => Tensors::Host(other.to_constant().await?),
         });
     }
-    Ok(Results { outputs: results, figures: interpreter.figures.into_inner() })
+    Ok(Results {
+        outputs: results,
+        figures: interpreter.figures.into_inner(),
+        shapes: interpreter.shapes.into_inner(),
+    })
 }
 
 impl Tensors {

@@ -104,7 +104,8 @@ impl ModuleMapper for Initialize {
 /// [`RuntimeError::BadParameter`] for one missing, left over, or of another shape or type, and
 /// [`RuntimeError::NotFinite`] for a value that is no number.
 pub fn load(network: Network, file: &TensorFile) -> Result<Network, RuntimeError> {
-    let mut mapper = Load { path: Path::default(), file, used: 0, error: None };
+    let mut mapper =
+        Load { path: Path::default(), known: network.names(), file, used: 0, error: None };
     let network = network.map(&mut mapper);
     if let Some(error) = mapper.error {
         return Err(error);
@@ -122,6 +123,8 @@ pub fn load(network: Network, file: &TensorFile) -> Result<Network, RuntimeError
 
 struct Load<'a> {
     path: Path,
+    /// Names and shapes, where they are not the module's own.
+    known: Option<Vec<(String, Vec<usize>)>>,
     file: &'a TensorFile,
     used: usize,
     error: Option<RuntimeError>,
@@ -155,7 +158,11 @@ impl ModuleMapper for Load<'_> {
             return param;
         }
         let shape = param.lazy_shape();
-        match self.values(&self.path.name(), &shape[..]) {
+        let values = match self.known.as_ref().map(|known| &known[self.used]) {
+            Some((name, shape)) => self.values(name, shape),
+            None => self.values(&self.path.name(), &shape[..]),
+        };
+        match values {
             Ok(values) => {
                 self.used += 1;
                 replace(param, |old| {
@@ -172,6 +179,10 @@ impl ModuleMapper for Load<'_> {
 
 /// Names and sizes of a network's parameters, in the order of visiting.
 pub(super) fn names(network: &Network) -> Vec<(String, usize)> {
+    if let Some(names) = network.names() {
+        let count = |shape: Vec<usize>| shape.iter().product();
+        return names.into_iter().map(|(name, shape)| (name, count(shape))).collect();
+    }
     let mut names = Names::default();
     network.visit(&mut names);
     names.names
@@ -200,7 +211,7 @@ pub async fn read(network: &Network) -> Result<TensorFile, RuntimeError> {
         Read { path: Path::default(), names: Vec::new(), transaction: Transaction::default() };
     // `valid` also writes batch normalisation's running figures back into their parameters.
     network.valid().visit(&mut reader);
-    tensor_file(reader.names, reader.transaction).await
+    tensor_file(network.names().unwrap_or(reader.names), reader.transaction).await
 }
 
 struct Read {

@@ -10,7 +10,7 @@ use crate::{
     manifest::{Optimizer, TrainingConfig},
     message::TrainJob,
     rng::{Random, Stream},
-    spec::{Activation, LayerSpec, ModelSpec, Padding, Shape, Task},
+    spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
 };
 
 /// Losses of the rehearsal's steps on the exact tier; a test keeps them true.
@@ -44,7 +44,7 @@ async fn rehearse(device: &Device) -> Result<Vec<f32>, RuntimeError> {
         job: "probe".into(),
         spec: ModelSpec {
             input: data.header.input.clone(),
-            layers: vec![
+            body: Body::Layers(vec![
                 LayerSpec::Conv2d {
                     channels: 4,
                     kernel: 3,
@@ -58,7 +58,7 @@ async fn rehearse(device: &Device) -> Result<Vec<f32>, RuntimeError> {
                 LayerSpec::Dense { units: 8 },
                 LayerSpec::Activation { function: Activation::Gelu },
                 LayerSpec::Dense { units: 3 },
-            ],
+            ]),
             task: data.header.task.clone(),
         },
         config: TrainingConfig {

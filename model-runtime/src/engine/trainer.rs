@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData, Transaction, activation::log_soft
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Network, Value, evaluate, load,
+    Network, evaluate, load,
+    network::{Figures, Output},
     optimizer::Optimizer,
     parameters::{device_error, host, read},
 };
@@ -17,6 +18,7 @@ use crate::{
     dataset::{Dataset, Targets},
     message::{Evaluation, LeafFiles, Segment, TrainJob, TrainResult},
     rng::{Random, Stream},
+    spec::{Shape, Task},
     tensors::TensorFile,
 };
 
@@ -78,12 +80,8 @@ impl Trainer {
         if data.header.input != job.spec.input || data.header.task != job.spec.task {
             return Err(RuntimeError::bounds(
                 "the data set's examples",
-                format!("{} with {} outputs", data.header.input, data.header.task.outputs()),
-                format!(
-                    "{} with the {} outputs of the model",
-                    job.spec.input,
-                    job.spec.task.outputs()
-                ),
+                words(&data.header.input, &data.header.task),
+                format!("{}, as the model has them", words(&job.spec.input, &job.spec.task)),
             ));
         }
         let device = device.autodiff();
@@ -176,11 +174,11 @@ impl Trainer {
     pub async fn advance(&mut self) -> Result<(), RuntimeError> {
         let network = self.take_network()?;
         let batch = self.next_batch();
-        let loss = self.loss(&network, &batch)?;
+        let (loss, figures) = self.loss(&network, &batch).await?;
         let gradients = loss.backward();
         self.step += 1;
         self.unread.push((self.step, loss.without_autodiff()));
-        self.network = Some(self.optimizer.step(network, gradients, self.step));
+        self.network = Some(self.optimizer.step(network, gradients, self.step).with(figures));
         if self.step.is_multiple_of(LEAF_STEPS) || self.step == self.job.config.steps {
             let (parameters, optimizer) = self.state().await?;
             let (parameters, optimizer) = (parameters.to_bytes(), optimizer.to_bytes());
@@ -315,42 +313,56 @@ impl Trainer {
         self.epoch.1[(batch * size) as usize..((batch + 1) * size) as usize].to_vec()
     }
 
-    /// Mean loss of a batch, `[1]`.
-    fn loss(&self, network: &Network, batch: &[u32]) -> Result<Tensor<1>, RuntimeError> {
+    /// Mean loss of a batch, `[1]`, and the running figures that it moved on.
+    async fn loss(
+        &self,
+        network: &Network,
+        batch: &[u32],
+    ) -> Result<(Tensor<1>, Figures), RuntimeError> {
         let spec = &self.job.spec;
         let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
         batch.iter().for_each(|i| self.data.push_input(*i, &mut inputs));
         let mut random = Random::new(self.job.seed, Stream::Step(self.step));
-        let input = Value::from_host(inputs, &spec.input, &self.device);
-        let output = network.forward(input, Some(&mut random))?;
-        let width = spec.task.outputs();
-        let mut targets = Vec::with_capacity(batch.len() * width);
+        let Output { values: output, figures, .. } =
+            network.forward(spec, inputs, &self.device, Some(&mut random)).await?;
+        let [rows, columns] = output.dims();
+        let mut targets = Vec::with_capacity(rows * columns);
         match &self.data.targets {
             // One-hot rows instead of a gather, whose gradient is a scatter: slow on a GPU and, with
             // atomics, in no fixed order.
-            Targets::Classes(classes) => batch.iter().for_each(|i| {
-                targets.extend(
-                    (0..width as u32).map(|c| if c == classes[*i as usize] { -1.0 } else { 0.0 }),
-                );
-            }),
-            Targets::Values(values) => batch.iter().for_each(|i| {
-                targets.extend_from_slice(&values[*i as usize * width..(*i as usize + 1) * width]);
-            }),
+            Targets::Classes(_) => {
+                for class in batch.iter().flat_map(|i| self.data.classes(*i)) {
+                    targets
+                        .extend((0..columns as u32).map(|c| if c == *class { -1.0 } else { 0.0 }));
+                }
+            }
+            Targets::Values(_) | Targets::Inputs => {
+                batch.iter().for_each(|i| self.data.push_values(*i, &mut targets));
+            }
         }
         let targets = Tensor::<2>::from_data(
-            TensorData::new::<f32, _>(targets, [batch.len(), width]),
+            TensorData::new::<f32, _>(targets, [rows, columns]),
             &self.device,
         );
-        Ok(match &self.data.targets {
-            Targets::Classes(_) => {
-                (log_softmax(output, 1) * targets).sum() * (1.0 / batch.len() as f64)
-            }
-            Targets::Values(_) => {
+        let loss = match spec.task.is_discrete() {
+            true => (log_softmax(output, 1) * targets).sum() * (1.0 / rows as f64),
+            false => {
                 let difference = output - targets;
-                (difference.clone() * difference).sum() * (1.0 / (batch.len() * width) as f64)
+                (difference.clone() * difference).sum() * (1.0 / (rows * columns) as f64)
             }
-        })
+        };
+        Ok((loss, figures))
     }
+}
+
+fn words(input: &Shape, task: &Task) -> String {
+    let what = match task {
+        Task::Classification { classes } => format!("{} classes", classes.len()),
+        Task::Regression { outputs } => format!("{} values to predict", outputs.len()),
+        Task::NextToken { tokens } => format!("{} tokens", tokens.len()),
+        Task::Reconstruction => "nothing to predict but itself".to_owned(),
+    };
+    format!("{input} with {what}")
 }
 
 fn broken() -> RuntimeError {

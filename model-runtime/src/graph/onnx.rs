@@ -197,12 +197,25 @@ fn bad(name: &str, reason: impl Into<String>) -> RuntimeError {
     RuntimeError::file(name, reason)
 }
 
-/// Reads a file; `name` is for messages, and `beside` are the external data files that came with it, by name.
+/// Reads a file whose whole graph must be one that the engine can run; else as [`parse`].
 ///
 /// # Errors
-/// [`RuntimeError::BadFile`] with what is wrong, which includes external data files that did not come, by name;
-/// [`RuntimeError::UnknownOperators`]; else as [`Graph::validate`].
+/// Also [`RuntimeError::UnknownOperators`], and those of [`Graph::validate`].
 pub fn read(
+    name: &str,
+    bytes: Bytes,
+    beside: &HashMap<String, Bytes>,
+) -> Result<Onnx, RuntimeError> {
+    let onnx = parse(name, bytes, beside)?;
+    onnx.graph.validate()?;
+    Ok(onnx)
+}
+
+/// Takes a file apart; `name` is for messages, and `beside` are the external data files that came with it, by name.
+///
+/// # Errors
+/// [`RuntimeError::BadFile`] with what is wrong, which includes external data files that did not come, by name.
+pub fn parse(
     name: &str,
     bytes: Bytes,
     beside: &HashMap<String, Bytes>,
@@ -233,7 +246,6 @@ pub fn read(
     }
     separate(&mut graph, &mut reader.parameters);
     settle_trained(&mut graph);
-    graph.validate()?;
     let producer = format!("{} {}", model.producer_name, model.producer_version);
     Ok(Onnx { graph, parameters: reader.parameters, producer: producer.trim().to_owned() })
 }
@@ -317,6 +329,7 @@ impl Reader<'_> {
                 outputs: std::mem::take(&mut node.output),
                 op: operator(node),
                 attributes,
+                shape: Vec::new(),
             });
         }
         Ok(graph)

@@ -72,7 +72,7 @@ fn a_table_of_measurements_keeps_its_numbers_and_class_names() {
 fn fractions_as_target_are_a_regression() {
     let text: String = (0..20).map(|i| format!("{i},{},{}.25\n", i * 2, i)).collect();
     let imported = import(request("t.csv", text)).unwrap();
-    assert_eq!(imported.summary.task.outputs(), 1);
+    assert_eq!(imported.summary.task.output(&imported.summary.input).len(), 1);
     assert!(matches!(imported.summary.task, Task::Regression { .. }));
 }
 
@@ -140,7 +140,8 @@ fn idx_needs_labels_and_honest_sizes() {
     let with = |labels: Vec<u8>| {
         import(ImportRequest { labels: Some(labels.into()), ..request("i.idx", images.clone()) })
     };
-    assert_eq!(with(labels.clone()).unwrap().summary.task.outputs(), 3);
+    let summary = with(labels.clone()).unwrap().summary;
+    assert_eq!(summary.task.output(&summary.input).len(), 3);
     assert!(error("i.idx", images.clone()).contains("labels too"));
     labels.pop();
     assert!(with(labels).unwrap_err().to_string().contains("9 bytes follow"));

@@ -42,6 +42,16 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Sides, outermost first.
+    pub fn sides(&self) -> Vec<usize> {
+        match *self {
+            Self::Features { size } => vec![size],
+            Self::Image { channels, height, width } => vec![channels, height, width],
+            Self::Tokens { length, .. } => vec![length],
+            Self::Sequence { length, dimension } => vec![length, dimension],
+        }
+    }
+
     /// Values in one example.
     pub fn len(&self) -> usize {
         match *self {

@@ -3,7 +3,7 @@ use super::*;
 fn digits(layers: Vec<LayerSpec>) -> ModelSpec {
     ModelSpec {
         input: Shape::Image { channels: 1, height: 8, width: 8 },
-        layers,
+        body: Body::Layers(layers),
         task: Task::Classification { classes: (0..10).map(|i| i.to_string()).collect() },
     }
 }
@@ -16,7 +16,7 @@ fn shapes_and_parameters_are_worked_out() {
         LayerSpec::Flatten,
         LayerSpec::Dense { units: 10 },
     ]);
-    let summary = spec.validate().unwrap();
+    let summary = spec.summary().unwrap();
     assert_eq!(summary[1].output, Shape::Image { channels: 16, height: 4, width: 4 });
     assert_eq!(spec.parameter_count().unwrap(), 16 * 10 + (16 * 16 + 1) * 10);
 }
@@ -109,5 +109,5 @@ fn a_residual_block_must_keep_its_shape() {
         LayerSpec::Residual { layers: vec![dense(64)] },
         dense(10),
     ]);
-    assert_eq!(good.validate().unwrap()[1].position, "1.0");
+    assert_eq!(good.summary().unwrap()[1].position, "1.0");
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     RuntimeError,
-    import::import,
+    import::{import, read_model},
     message::{Event, Request},
 };
 
@@ -18,6 +18,10 @@ impl Session {
         let event = match request {
             Request::Import(request) => match import(*request) {
                 Ok(imported) => Event::Imported(Box::new(imported)),
+                Err(error) => Event::Failed { error },
+            },
+            Request::ReadModel(files) => match read_model(*files) {
+                Ok(model) => Event::ModelRead(Box::new(model)),
                 Err(error) => Event::Failed { error },
             },
             _ => Event::Failed {

@@ -77,10 +77,15 @@ impl Session {
                 }
                 emit(Event::Checkpoints { kept: kept().await? });
             }
-            Request::Initialize { .. } | Request::Evaluate { .. } | Request::Average { .. } => {
+            Request::Initialize { .. }
+            | Request::Evaluate { .. }
+            | Request::Inspect { .. }
+            | Request::Average { .. } => {
                 emit(answer(request, &self.device().await?).await?);
             }
-            Request::Import(_) => return Err(protocol("files are read by the import worker")),
+            Request::Import(_) | Request::ReadModel(_) => {
+                return Err(protocol("files are read by the import worker"));
+            }
         }
         Ok(())
     }

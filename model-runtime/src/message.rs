@@ -85,6 +85,15 @@ pub enum Request {
     Import(Box<ImportRequest>),
     /// Read a model's files (import worker only). Answer: [`Event::ModelRead`].
     ReadModel(Box<ModelFiles>),
+    /// Write a model into a file that other programs read (import worker only). Answer: [`Event::Exported`].
+    Export {
+        /// The model.
+        spec: ModelSpec,
+        /// Parameter file.
+        parameters: Bytes,
+        /// What kind of file.
+        format: ExportFormat,
+    },
     /// Try a model that was read: a few examples, a step of training, the held-out ones. Answer: [`Event::Inspected`].
     Inspect {
         /// The model.
@@ -145,7 +154,7 @@ pub struct Part {
 /// A file to import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportRequest {
-    /// File name, whose extension chooses the reader: `.csv`, `.csv.gz`, `.idx`, `.gz`, `.zip`.
+    /// File name, whose extension chooses the reader: `.csv`, `.csv.gz`, `.idx`, `.gz`, `.zip`, `.txt`.
     pub file_name: String,
     /// The file.
     pub file: Bytes,
@@ -161,6 +170,20 @@ pub struct ImportRequest {
     pub shape: Option<Shape>,
     /// Share of examples held out, in percent.
     pub held_out_percent: u8,
+    /// Whether the examples are to be reconstructed, instead of something being predicted from them.
+    pub reconstruct: bool,
+    /// Tokens in one example of a text.
+    pub length: usize,
+}
+
+/// Files that a model can be written into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// ONNX: the graph with its parameters.
+    Onnx,
+    /// Burn's own: the parameters by their names.
+    Burnpack,
 }
 
 /// Files that a model is read from.
@@ -245,6 +268,11 @@ pub enum Event {
     Imported(Box<Imported>),
     /// A model.
     ModelRead(Box<ModelRead>),
+    /// A file.
+    Exported {
+        /// What is in it.
+        file: Bytes,
+    },
     /// A model that was tried.
     Inspected(Box<Inspection>),
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RuntimeError, graph::Graph, limits};
 
+mod parameters;
 mod shape;
 pub use shape::Shape;
 

@@ -2,9 +2,11 @@
 #![cfg(all(feature = "cpu", feature = "import"))]
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use delea_model_runtime::{
     RuntimeError,
-    dataset::Dataset,
+    dataset::{Dataset, DatasetHeader, Inputs, Targets},
     engine::{Device, Network, Trainer, evaluate, infer, initialize, load, read},
     import::import,
     manifest::{Optimizer, TrainingConfig},
@@ -24,6 +26,8 @@ fn digits() -> Vec<u8> {
         attribution: "Alpaydin, Kaynak".into(),
         shape: None,
         held_out_percent: 20,
+        reconstruct: false,
+        length: 64,
     };
     import(request).unwrap().dataset.into_vec()
 }
@@ -207,6 +211,10 @@ fn every_layer_is_built_trained_saved_and_loaded() {
         let before = job.parameters.clone();
         let result = train(job).unwrap();
         assert_ne!(before, result.parameters);
+        let file = TensorFile::from_bytes("new", &result.parameters).unwrap();
+        let said: BTreeMap<_, _> = spec.parameters().unwrap().into_iter().collect();
+        let kept = file.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone()));
+        assert_eq!(said, kept.collect());
         let (old, new) = (
             TensorFile::from_bytes("a", &before).unwrap(),
             TensorFile::from_bytes("b", &result.parameters).unwrap(),
@@ -247,6 +255,8 @@ fn a_regression_finds_a_line() {
         attribution: "made up".into(),
         shape: None,
         held_out_percent: 20,
+        reconstruct: false,
+        length: 64,
     };
     let imported = import(request).unwrap();
     let spec = ModelSpec {
@@ -299,4 +309,69 @@ fn bad_parameters_and_data_are_refused_before_a_step() {
     assert!(text.contains("[1, 8, 8]") && text.contains("[1, 4, 16]"), "{text}");
     assert!(refuse(&|job| job.config.learning_rate = f32::NAN).contains("learning rate"));
     assert!(refuse(&|job| job.config.batch_size = 1 << 20).contains("batch size"));
+}
+
+#[test]
+fn a_text_is_learned_and_a_picture_is_reconstructed() {
+    let train = |spec: ModelSpec, data: Dataset, steps| {
+        let TrainJob { config, .. } = job(spec.clone(), steps);
+        let network = initialize(Network::new(&spec, &Device::flex()).unwrap(), 3);
+        let parameters = pollster::block_on(read(&network)).unwrap().to_bytes();
+        let config = TrainingConfig { learning_rate: 0.01, ..config };
+        let dataset = data.to_bytes().into();
+        let job = TrainJob { config, parameters: parameters.into(), dataset, ..job(spec, steps) };
+        train(job).unwrap()
+    };
+    // A text of one sentence again and again, which the letters before tell.
+    let letters: Vec<char> = "the quick brown fox jumps over a lazy dog. ".chars().collect();
+    let mut tokens: Vec<char> = letters.clone();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let number = |i: usize| {
+        let letter = letters[i % letters.len()];
+        tokens.iter().position(|token| *token == letter).unwrap() as u8
+    };
+    let (length, windows) = (12, 60);
+    let data = Dataset {
+        header: DatasetHeader {
+            input: Shape::Tokens { vocabulary: tokens.len(), length },
+            task: Task::NextToken { tokens: tokens.iter().map(char::to_string).collect() },
+            scale: 1.0,
+            ..Dataset::from_bytes(&digits()).unwrap().header
+        },
+        inputs: Inputs::U8((0..windows * length).map(number).collect()),
+        targets: Targets::Classes((1..=windows * length).map(|i| number(i).into()).collect()),
+        train: (0..50).collect(),
+        held_out: (50..60).collect(),
+    };
+    assert_eq!(Dataset::from_bytes(&data.to_bytes()).unwrap(), data);
+    let spec = ModelSpec {
+        input: data.header.input.clone(),
+        body: Body::Layers(vec![
+            LayerSpec::Embedding { dimension: 16 },
+            LayerSpec::TransformerBlock { heads: 2, hidden: 32, causal: true },
+            dense(tokens.len()),
+        ]),
+        task: data.header.task.clone(),
+    };
+    let text = train(spec, data, 200);
+    assert!(text.base_evaluation.loss > 3.0, "{:?}", text.base_evaluation);
+    assert!(text.evaluation.accuracy_ppm > 800_000, "{:?}", text.evaluation);
+
+    let mut data = Dataset::from_bytes(&digits()).unwrap();
+    data.header.task = Task::Reconstruction;
+    data.targets = Targets::Inputs;
+    assert_eq!(Dataset::from_bytes(&data.to_bytes()).unwrap(), data);
+    let spec = ModelSpec {
+        input: data.header.input.clone(),
+        body: Body::Layers(vec![
+            LayerSpec::Flatten,
+            dense(16),
+            LayerSpec::Activation { function: Activation::Relu },
+            dense(64),
+        ]),
+        task: Task::Reconstruction,
+    };
+    let picture = train(spec, data, 300);
+    assert!(picture.evaluation.accuracy_ppm > 500_000, "{:?}", picture.evaluation);
 }

@@ -13,6 +13,8 @@ fn request(file_name: &str, file: impl Into<Vec<u8>>) -> ImportRequest {
         attribution: "the test".into(),
         shape: None,
         held_out_percent: 20,
+        reconstruct: false,
+        length: 64,
     }
 }
 

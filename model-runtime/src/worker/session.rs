@@ -83,7 +83,7 @@ impl Session {
             | Request::Average { .. } => {
                 emit(answer(request, &self.device().await?).await?);
             }
-            Request::Import(_) | Request::ReadModel(_) => {
+            Request::Import(_) | Request::ReadModel(_) | Request::Export { .. } => {
                 return Err(protocol("files are read by the import worker"));
             }
         }

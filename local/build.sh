@@ -55,8 +55,8 @@ worker_inputs() {
   rustc ${WASM_TOOLCHAIN:++$WASM_TOOLCHAIN} --version
   wasm-opt --version
   wasm-bindgen --version
-  cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -p delea-model-runtime \
-    --no-default-features --features "$features" | sed 's/ (.*//' | LC_ALL=C sort -u
+  cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -f '{p} {f}' -p delea-model-runtime \
+    --no-default-features --features "$features" | sed -E 's/ \((\/[^)]*|proc-macro|\*)\)//g' | LC_ALL=C sort -u
   sed -n '/^# The page/,/^# Native/p' Cargo.toml
   cat .cargo/config.toml
   declare -f build_worker
@@ -74,7 +74,7 @@ worker_sources() {
     *,graph,*) ;;
     *) leave+=(-o -path 'model-runtime/src/engine/graph*') ;;
   esac
-  find model-runtime/Cargo.toml model-runtime/src -type f -not \( "${leave[@]}" \)
+  find model-runtime/src -type f -not \( "${leave[@]}" \)
 }
 
 worker_key() {

@@ -606,9 +606,45 @@ pub fn elements(shape: &[usize]) -> Option<u64> {
     shape.iter().try_fold(1u64, |total, side| total.checked_mul(*side as u64))
 }
 
+#[cfg(feature = "import")]
+/// IEEE 754 binary16.
+pub(crate) fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+    }
+}
+
+/// The upper half of a binary32.
+#[cfg(feature = "import")]
+pub(crate) fn brain(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "import")]
+    #[test]
+    fn narrow_floats_are_widened_exactly() {
+        let cases = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x0400, 6.103_515_6e-5),
+        ];
+        for (bits, value) in cases {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
+        assert_eq!(brain(0x3f80), 1.0);
+    }
 
     fn node(op: &str, inputs: &[&str], outputs: &[&str]) -> Node {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

@@ -1,10 +1,14 @@
-//! Readers for the files people have: tables (CSV), IDX (MNIST's format) and zips of image folders.
-//! Each gives a [`Dataset`], split into training and held-out examples in a fixed way.
+//! Readers for the files people have. Tables (CSV), IDX (MNIST's format), zips of image folders and texts each give a
+//! [`Dataset`], split into training and held-out examples in a fixed way; models come from ONNX, PyTorch, safetensors and
+//! Burn.
 
 mod idx;
 mod images;
+mod matching;
 mod model;
+mod pickle;
 mod table;
+mod tensors;
 
 pub use model::read_model;
 

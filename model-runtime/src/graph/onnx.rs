@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use prost::{Message, bytes::Bytes};
 
-use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, elements};
+use super::{
+    Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, brain, elements, half,
+};
 use crate::{
     RuntimeError, limits,
     tensors::{TensorFile, TensorValue},
@@ -488,23 +490,6 @@ fn decode(tensor: &TensorProto, raw: &[u8]) -> Result<Values, String> {
     })
 }
 
-/// IEEE 754 binary16.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
-    }
-}
-
-/// The upper half of a binary32.
-fn brain(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
 /// PyTorch's older exporter keeps equal parameters once, all scales of one say, and names the others as identities of
 /// it. They only begin alike: each is trained by itself.
 fn separate(graph: &mut Graph, parameters: &mut TensorFile) {
@@ -583,22 +568,6 @@ pub fn read_tensor(name: &str, bytes: Bytes) -> Result<(String, Constant), Runti
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn narrow_floats_are_widened_exactly() {
-        let cases = [
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0001, 5.960_464_5e-8),
-            (0x0400, 6.103_515_6e-5),
-        ];
-        for (bits, value) in cases {
-            assert_eq!(half(bits), value);
-        }
-        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
-        assert_eq!(brain(0x3f80), 1.0);
-    }
 
     fn model(graph: GraphProto) -> Vec<u8> {
         let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];

@@ -94,7 +94,7 @@ fn inspect(model: &ModelRead) -> Inspection {
 
 #[test]
 fn graphs_give_what_their_libraries_say() {
-    for name in ["cnn.onnx", "logistic.onnx", "perceptron.onnx", "keras.onnx"] {
+    for name in ["cnn.onnx", "logistic.onnx", "perceptron.onnx", "keras.onnx", "tensorflow.onnx"] {
         let model = read(&[name]);
         assert_close(&model, name);
         let inspection = inspect(&model);

@@ -23,9 +23,12 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   const reader = createPublicClient({ transport, pollingInterval: 200 });
   const chainId = await reader.getChainId();
   // Models name the runtime that they were made for, so that it can be had by its hash later on.
-  const runtime = await content.put(await exactRuntime(workers));
+  const runtimes = {
+    layers: await content.put(await exactRuntime(workers)),
+    graphs: await content.put(await exactRuntime(workers, "graph-cpu")),
+  };
   const known = await readFile(file, "utf8").then(JSON.parse, () => null);
-  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return { ...known, runtime };
+  if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return { ...known, runtimes };
 
   const account = deployer(local);
   say("Deploying the contracts");
@@ -34,7 +37,7 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   say("Publishing the sample data set and model");
   const wallet = createWalletClient({ account, transport });
   const { abi } = await artifact("ModelFactory");
-  const sample = await publishSample({ content, workers, local, runtime });
+  const sample = await publishSample({ content, workers, local, runtime: runtimes.layers });
   const hash = await wallet.writeContract({
     address: book.contracts.ModelFactory, abi, functionName: "createModel", args: [sample], chain: null,
   });
@@ -44,7 +47,7 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
 
   const record = { ...book, sample: args.model };
   await writeFile(file, JSON.stringify(record, null, 2));
-  return { ...record, runtime };
+  return { ...record, runtimes };
 }
 
 // Stores data set, genesis parameters and manifest; returns the arguments of createModel.

@@ -21,5 +21,5 @@ export async function loadWorker(folder, name) {
   };
 }
 
-/** The exact runtime's file: the CPU worker's wasm. */
-export const exactRuntime = async (folder) => readFile(await fileOf(folder, "cpu", "wasm"));
+/** The exact runtime's file, a CPU worker's wasm: that of layers or, named "graph-cpu", that of graphs. */
+export const exactRuntime = async (folder, name = "cpu") => readFile(await fileOf(folder, name, "wasm"));

@@ -30,12 +30,13 @@ async function staticFile(root, url) {
 }
 
 // What the page is told of its surroundings, as /delea.json. Only a local chain has test money to burn.
-export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runtime }) => ({
+export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runtimes }) => ({
   chainId, chainName: local ? "Delea local" : `Chain ${chainId}`, rpcUrl, contracts, fromBlock,
   contentUrl: "/ipfs/", uploadUrl: "/ipfs", explorerUrl: null, burner: local,
   workers: {
-    cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", import: "/workers/import-worker.js",
-    host: "/workers/host/worker.js", runtime,
+    layers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", runtime: runtimes.layers },
+    graphs: { cpu: "/workers/graph-cpu-worker.js", gpu: "/workers/graph-gpu-worker.js", runtime: runtimes.graphs },
+    import: "/workers/import-worker.js", host: "/workers/host/worker.js",
   },
 });
 

@@ -54,10 +54,10 @@ try {
   const content = await ContentStore.open(path.join(state, "blobs"));
   const chainId = Number(await rpc(chain.url, "eth_chainId"));
   const local = chainId === CHAIN_ID;
-  const { contracts, fromBlock, runtime } = await deploy({
+  const { contracts, fromBlock, runtimes } = await deploy({
     rpcUrl: chain.url, local, content, say, workers: "dist/workers", file: path.join(state, `deployment-${chainId}.json`),
   });
-  const config = pageConfig({ chainId, local, rpcUrl: chain.url, contracts, fromBlock, runtime });
+  const config = pageConfig({ chainId, local, rpcUrl: chain.url, contracts, fromBlock, runtimes });
   if (!options.rpcUrl) unfollow = followTransactions(chain.url);
   server = await serve({ root: path.resolve("dist"), port: options.port, config, content });
   say(`\nDelea is running. Open http://127.0.0.1:${options.port}\nCtrl-C stops it; what was trained and published stays.`);

@@ -1,7 +1,10 @@
 //! `/delea.json`: which chain, contracts, store and workers this copy of the page uses.
 
 use alloy_primitives::Address;
-use delea_model_runtime::content::Digest;
+use delea_model_runtime::{
+    content::Digest,
+    spec::{Body, ModelSpec},
+};
 use serde::Deserialize;
 
 use crate::net::{Fetch, NetError};
@@ -69,17 +72,36 @@ fn coin() -> String {
 /// URLs of the worker scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Workers {
-    /// The exact tier.
-    pub(crate) cpu: String,
-    /// The fast tier.
-    pub(crate) gpu: String,
+    /// Those that run lists of layers.
+    pub(crate) layers: Engine,
+    /// Those that run graphs, as uploaded models are.
+    pub(crate) graphs: Engine,
     /// The file reader.
     pub(crate) import: String,
     /// Runs other versions of the exact tier.
     pub(crate) host: String,
+}
+
+/// URLs of the workers that run models of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Engine {
+    /// The exact tier.
+    pub(crate) cpu: String,
+    /// The fast tier.
+    pub(crate) gpu: String,
     /// Digest of the exact tier's wasm, which new models name.
     #[serde(default)]
     pub(crate) runtime: Option<Digest>,
+}
+
+impl Workers {
+    /// Those that run a model.
+    pub(crate) fn of(&self, spec: &ModelSpec) -> &Engine {
+        match spec.body {
+            Body::Layers(_) => &self.layers,
+            Body::Graph(_) => &self.graphs,
+        }
+    }
 }
 
 /// Why the page has no configuration.
@@ -159,7 +181,7 @@ mod tests {
         "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6",
         "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
-        "workers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js","import":"/workers/import-worker.js","host":"/workers/host/worker.js"}}"#;
+        "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"import":"/workers/import-worker.js","host":"/workers/host/worker.js"}}"#;
 
     #[test]
     fn the_documented_file_is_read() {

@@ -507,6 +507,12 @@ impl Graph {
         sizes.map(|node| elements(&node.shape).unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
     }
 
+    /// Numbers that training changes.
+    pub fn trained_count(&self) -> u64 {
+        let trained = self.parameters.values().filter(|parameter| parameter.trained);
+        trained.filter_map(|parameter| elements(&parameter.shape)).sum()
+    }
+
     /// Numbers in the parameter file.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod model;
 mod pickle;
 mod table;
 mod tensors;
+mod text;
 
 pub use model::read_model;
 
@@ -57,7 +58,9 @@ pub fn import(request: ImportRequest) -> Result<Imported, RuntimeError> {
         ));
     }
     let file = unpack(name, &request.file)?;
-    let examples = if file.starts_with(&ZIP) {
+    let examples = if text::is_text(name) {
+        text::read(name, &file, request.length)?
+    } else if file.starts_with(&ZIP) {
         images::read(name, &file, request.shape.as_ref())?
     } else if idx::is_idx(&file) {
         let labels = request.labels.as_ref().ok_or_else(|| {
@@ -71,10 +74,24 @@ pub fn import(request: ImportRequest) -> Result<Imported, RuntimeError> {
     } else {
         table::read(name, &file, request.shape.as_ref())?
     };
-    let dataset = split(examples, &request)?;
+    let dataset = split(reconstructed(examples, &request)?, &request)?;
     let summary = dataset.summary();
     let bytes = dataset.to_bytes();
     Ok(Imported { digest: Digest::of(&bytes), dataset: bytes.into(), summary })
+}
+
+/// The same examples, to be reconstructed if that was asked.
+fn reconstructed(examples: Examples, request: &ImportRequest) -> Result<Examples, RuntimeError> {
+    match (request.reconstruct, &examples.input) {
+        (false, _) => Ok(examples),
+        (true, Shape::Tokens { .. }) => Err(RuntimeError::file(
+            &request.file_name,
+            "what comes next in a text is foretold; a text is not reconstructed",
+        )),
+        (true, _) => {
+            Ok(Examples { task: Task::Reconstruction, targets: Targets::Inputs, ..examples })
+        }
+    }
 }
 
 /// Undoes gzip, up to [`limits::MAX_UNPACKED_BYTES`].

@@ -55,6 +55,11 @@ struct Site {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Workers {
+    layers: Engine,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Engine {
     cpu: String,
 }
 
@@ -137,7 +142,7 @@ impl Flags {
             Some(runtime) => runtime.clone(),
             None => {
                 // The worker's entry script names the wasm by its hash.
-                let script = absolute(&found.workers.cpu);
+                let script = absolute(&found.workers.layers.cpu);
                 let text = fetch_text(&script).await?;
                 let name = text
                     .split(['"', '\''])

@@ -1,6 +1,11 @@
 //! All that a training depends on, fetched by hash: the runtime, the model's manifest, its data, the
 //! parameters it starts from.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
 use alloy::primitives::Address;
 use delea_contracts_abi::{Model, bindings::jobs::IJobs, training_seed};
 use delea_model_runtime::{content::Digest, manifest::Manifest, message::TrainJob};
@@ -16,8 +21,10 @@ pub(crate) struct Desk {
     pub(crate) chain: Chain,
     /// The stores.
     pub(crate) blobs: Blobs,
-    /// The runtime.
+    /// The runtime of layers.
     pub(crate) runtime: Runtime,
+    /// Others that were asked for: compiling one takes seconds.
+    others: Arc<Mutex<HashMap<Digest, Runtime>>>,
 }
 
 impl Desk {
@@ -39,7 +46,7 @@ impl Desk {
             false => read_file(&config.runtime)?,
         };
         let runtime = compile(wasm).await?;
-        Ok(Self { config, chain, blobs, runtime })
+        Ok(Self { config, chain, blobs, runtime, others: Arc::default() })
     }
 
     /// A model's manifest.
@@ -52,18 +59,23 @@ impl Desk {
         Ok(Manifest::from_bytes(&bytes)?)
     }
 
-    /// The runtime that a manifest asks for: this node's own, or another version by its hash.
+    /// The runtime that a manifest asks for: this node's own, or another version, or that of graphs, by its hash.
     ///
     /// # Errors
     /// [`NodeError::Missing`] if nobody has it.
     pub(crate) async fn runtime_of(&self, manifest: &Manifest) -> Result<Runtime, NodeError> {
-        match manifest.runtime {
-            Some(digest) if digest != self.runtime.digest => {
-                compile(self.blobs.get(digest, "the runtime that the model was made for").await?)
-                    .await
-            }
-            _ => Ok(self.runtime.clone()),
+        let Some(digest) = manifest.runtime.filter(|digest| *digest != self.runtime.digest) else {
+            return Ok(self.runtime.clone());
+        };
+        if let Some(known) = self.others.lock().ok().and_then(|all| all.get(&digest).cloned()) {
+            return Ok(known);
         }
+        let wasm = self.blobs.get(digest, "the runtime that the model was made for").await?;
+        let runtime = compile(wasm).await?;
+        if let Ok(mut all) = self.others.lock() {
+            all.insert(digest, runtime.clone());
+        }
+        Ok(runtime)
     }
 
     /// A training job as the chain fixes it.

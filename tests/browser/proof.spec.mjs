@@ -83,10 +83,10 @@ own("a model of another runtime version is replayed by that one, fetched by its 
   await page.route("**/delea.json", async (route) => {
     const response = await route.fetch();
     const config = await response.json();
-    config.workers.runtime = `0x${"ab".repeat(32)}`;
+    config.workers.layers.runtime = `0x${"ab".repeat(32)}`;
     await route.fulfill({ response, json: config });
   });
-  const runtime = `**/ipfs/${cidOf(world.runtime)}`;
+  const runtime = `**/ipfs/${cidOf(world.runtimes.layers)}`;
   await page.route(runtime, (route) => route.fulfill({ status: 200, body: "not it" }));
   await page.goto(`${world.url}/job/${job}`);
   await page.getByTestId("check-job").click();

@@ -32,7 +32,7 @@ export class World {
       rpcUrl: this.rpcUrl, local: true, content: this.content, say: () => {}, workers: "dist/workers",
       file: path.join(this.folder, `deployment-${name}.json`),
     });
-    Object.assign(this, { contracts: record.contracts, fromBlock: record.fromBlock, sample: record.sample, runtime: record.runtime });
+    Object.assign(this, { contracts: record.contracts, fromBlock: record.fromBlock, sample: record.sample, runtimes: record.runtimes });
   }
 
   async stopChain() {

@@ -1,6 +1,12 @@
 //! A network as a table that reads from top to bottom, in words.
 
-use delea_model_runtime::spec::{Activation, LayerSpec, ModelSpec, Shape};
+use std::collections::BTreeSet;
+
+use delea_model_runtime::{
+    RuntimeError,
+    graph::{Graph, elements},
+    spec::{Activation, Body, LayerSpec, ModelSpec, Shape},
+};
 use leptos::prelude::*;
 
 use crate::{format, jobs::trainer::sentence};
@@ -73,6 +79,78 @@ pub(crate) fn shape(shape: &Shape) -> String {
     }
 }
 
+/// A graph's operator in words a newcomer can follow; nothing where its own name says as much.
+fn operator(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "Conv" => "Convolution",
+        "ConvTranspose" => "Convolution to a larger picture",
+        "Gemm" | "MatMul" => "Fully connected",
+        "MaxPool" => "Keep the largest of each patch",
+        "AveragePool" => "Average each patch",
+        "GlobalAveragePool" => "Average over all positions",
+        "BatchNormalization" => "Normalise over the batch",
+        "LayerNormalization" => "Normalise each vector",
+        "Gather" => "Look up",
+        "Attention" => "Attention",
+        "Relu" | "Sigmoid" | "Tanh" | "Gelu" | "Erf" | "Elu" | "LeakyRelu" | "HardSwish" => {
+            "Activation"
+        }
+        "Softmax" | "LogSoftmax" => "To probabilities",
+        "Add" | "Mul" | "Sub" | "Div" => "Calculate",
+        "Reshape" | "Flatten" | "Transpose" | "Squeeze" | "Unsqueeze" => "Bring into shape",
+        _ => return None,
+    })
+}
+
+/// A row of the table.
+struct Row {
+    position: String,
+    words: String,
+    /// What it is called by its maker.
+    name: String,
+    gives: String,
+    parameters: u64,
+}
+
+fn rows(spec: &ModelSpec) -> Result<Vec<Row>, RuntimeError> {
+    match &spec.body {
+        Body::Layers(layers) => Ok(spec
+            .summary()?
+            .into_iter()
+            .map(|row| Row {
+                words: words(layers, &row.position, &row.kind),
+                position: row.position,
+                name: String::new(),
+                gives: shape(&row.output),
+                parameters: row.parameters,
+            })
+            .collect()),
+        Body::Graph(graph) => spec.validate().map(|()| nodes(graph)),
+    }
+}
+
+/// The nodes of a graph, each parameter being counted where it is used first.
+fn nodes(graph: &Graph) -> Vec<Row> {
+    let mut seen = BTreeSet::new();
+    let mut rows = Vec::with_capacity(graph.nodes.len());
+    for (place, node) in graph.nodes.iter().enumerate() {
+        let own = node.inputs.iter().filter(|name| seen.insert(name.as_str()));
+        let own = own.filter_map(|name| graph.parameters.get(name));
+        let sides: Vec<_> = node.shape.iter().skip(1).map(usize::to_string).collect();
+        rows.push(Row {
+            position: place.to_string(),
+            parameters: own.filter_map(|parameter| elements(&parameter.shape)).sum(),
+            words: match operator(&node.op) {
+                Some(words) => format!("{words}, {}", node.op),
+                None => node.op.clone(),
+            },
+            name: node.name.clone(),
+            gives: sides.join(" × "),
+        });
+    }
+    rows
+}
+
 /// The layers of a network.
 #[component]
 pub(crate) fn LayerTable(
@@ -81,15 +159,15 @@ pub(crate) fn LayerTable(
     spec: Signal<ModelSpec>,
 ) -> impl IntoView {
     move || {
-        spec.with(|spec| match spec.validate() {
+        spec.with(|spec| match rows(spec) {
             Err(error) => view! { <p class="field-error">{sentence(&error.to_string())}</p> }.into_any(),
             Ok(rows) => {
                 let total: u64 = rows.iter().map(|row| row.parameters).sum();
                 let body = rows.into_iter().map(|row| view! {
                     <tr>
-                        <td class="number muted">{row.position.clone()}</td>
-                        <td>{words(&spec.layers, &row.position, &row.kind)}</td>
-                        <td>{shape(&row.output)}</td>
+                        <td class="number muted">{row.position}</td>
+                        <td title=row.name>{row.words}</td>
+                        <td>{row.gives}</td>
                         <td class="number">{if row.parameters == 0 { "—".to_owned() } else { format::count(row.parameters) }}</td>
                     </tr>
                 }).collect_view();

@@ -73,6 +73,9 @@ pub(crate) fn Example(
             <span class="example-target">{target}</span>
         }
         .into_any(),
+        Shape::Tokens { .. } if !target.is_empty() => {
+            view! { <span class="example-text">{target}</span> }.into_any()
+        }
         _ => {
             let more = if input.len() > NUMBERS { " …" } else { "" };
             let words = input.iter().take(NUMBERS).map(|v| format::number(f64::from(*v)));

@@ -136,7 +136,7 @@ impl Desk {
     /// A sentence.
     pub(crate) async fn open(self, manifest: &Manifest, config: &Config) -> Result<Client, String> {
         let client = match other_runtime(manifest, config) {
-            None => Client::spawn(&config.workers.cpu).await,
+            None => Client::spawn(&config.workers.of(&manifest.spec).cpu).await,
             Some(wanted) => {
                 self.runtime.try_set(Some(wanted));
                 let runtime =
@@ -336,7 +336,7 @@ async fn trace(config: &Config, digest: Digest, claim: &Claim) -> Result<Trace, 
 /// The version of the exact tier that a model was made for, if it is not this page's: its trainings have
 /// other bits.
 fn other_runtime(manifest: &Manifest, config: &Config) -> Option<Digest> {
-    let own = config.workers.runtime?;
+    let own = config.workers.of(&manifest.spec).runtime?;
     manifest.runtime.filter(|wanted| *wanted != own)
 }
 

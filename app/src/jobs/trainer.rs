@@ -17,7 +17,7 @@ use super::{
     client::Client,
     keep,
     machine::{Choice, Finished, Job, Phase, State, after_failure},
-    pool::Pool,
+    pool::{Kind, Pool},
 };
 use crate::{
     chain::{contracts, rpc::Rpc},
@@ -139,7 +139,10 @@ impl Trainer {
             // No worker has it: only its checkpoint is left to delete.
             if let Some(job) = self.state.with_untracked(|state| state.job.clone()) {
                 spawn_local(async move {
-                    let _ = self.pool.ask_cpu(Request::DropCheckpoint { job: job.key }).await;
+                    let _ = self
+                        .pool
+                        .ask_cpu(Kind::Layers, Request::DropCheckpoint { job: job.key })
+                        .await;
                 });
             }
             self.run.update_value(|run| *run += 1);
@@ -241,7 +244,7 @@ impl Trainer {
                 }
                 End::Cancelled => return Ok(None),
                 End::Failed { error: RuntimeError::Device { reason }, began } => {
-                    self.pool.end(tier);
+                    self.pool.end(Kind::of(&files.manifest.spec), tier);
                     let Some(retry) = after_failure(tier, began, losses, &reason) else {
                         return Err(sentence(&reason));
                     };
@@ -290,7 +293,7 @@ impl Trainer {
     /// One worker's part of the job.
     async fn on(self, tier: Tier, job: &Job, files: &Files, run: u32) -> End {
         let failed = |error| End::Failed { error, began: false };
-        let (client, device) = match self.pool.get(tier).await {
+        let (client, device) = match self.pool.get(Kind::of(&files.manifest.spec), tier).await {
             Ok(ready) => ready,
             // Whatever kept it from starting, another device may do.
             Err(error) => return failed(RuntimeError::Device { reason: error.to_string() }),

@@ -23,7 +23,7 @@ use crate::{
         states::{Empty, Failure, Skeleton, set_title},
     },
     format,
-    jobs::{keep, machine::Finished, trainer::sentence},
+    jobs::{keep, machine::Finished, pool::Kind, trainer::sentence},
     load::{Load, use_load},
     store::blobs,
     wallet::{Account, Connecting},
@@ -277,11 +277,13 @@ fn Kept() -> impl IntoView {
     let measure = move || {
         spawn_local(async move { used.set(usage().await) });
     };
-    spawn_local(async move { take(app.pool.ask_cpu(Request::ListCheckpoints).await) });
+    spawn_local(
+        async move { take(app.pool.ask_cpu(Kind::Layers, Request::ListCheckpoints).await) },
+    );
     measure();
     let drop_one = move |job: String| {
         spawn_local(async move {
-            take(app.pool.ask_cpu(Request::DropCheckpoint { job }).await);
+            take(app.pool.ask_cpu(Kind::Layers, Request::DropCheckpoint { job }).await);
             measure();
         });
     };

@@ -70,6 +70,11 @@ impl<'a> File<'a> {
     }
 }
 
+/// Tokens as the text they are.
+pub(crate) fn text(tokens: &[String], numbers: &[f32]) -> String {
+    numbers.iter().filter_map(|number| tokens.get(*number as usize)).map(String::as_str).collect()
+}
+
 impl Preview {
     /// Reads a data set file.
     ///
@@ -119,6 +124,9 @@ impl Preview {
                 (Task::Regression { outputs }, Some(values)) => {
                     let row = values.row(index, outputs.len(), 1.0);
                     row.iter().map(|v| format!("{v:.2}")).collect::<Vec<_>>().join(", ")
+                }
+                (Task::NextToken { tokens }, _) => {
+                    text(tokens, &inputs.row(index, width, header.scale))
                 }
                 _ => String::new(),
             },

@@ -71,6 +71,43 @@ fn a_table_of_measurements_keeps_its_numbers_and_class_names() {
 }
 
 #[test]
+fn a_text_becomes_windows_and_what_follows_them() {
+    let text = "to be, or not to be: that is the question".to_owned();
+    let read = |file: Vec<u8>, length| {
+        import(ImportRequest {
+            file_name: "hamlet.txt".into(),
+            file: file.into(),
+            held_out_percent: 50,
+            length,
+            ..request("hamlet.txt", Vec::new())
+        })
+    };
+    let imported = read(text.clone().into_bytes(), 8).unwrap();
+    let data = Dataset::from_bytes(&imported.dataset).unwrap();
+    let Task::NextToken { tokens } = &data.header.task else { panic!("{:?}", data.header.task) };
+    let words = |numbers: &[u32]| numbers.iter().map(|n| tokens[*n as usize].as_str()).collect();
+    let mut first = Vec::new();
+    data.push_input(0, &mut first);
+    let first: Vec<u32> = first.into_iter().map(|v| v as u32).collect();
+    let (first, next): (String, String) = (words(&first), words(data.classes(0)));
+    assert_eq!((first.as_str(), next.as_str()), (&text[..8], &text[1..9]));
+    assert_eq!(data.len(), 5);
+    assert!(read(vec![0xff, 0xfe], 8).unwrap_err().to_string().contains("UTF-8"));
+    assert!(read(b"short".to_vec(), 8).unwrap_err().to_string().contains("too few"));
+    assert!(read(text.into_bytes(), 4).unwrap_err().to_string().contains("8 to 512"));
+}
+
+#[test]
+fn rare_letters_share_a_number() {
+    let text: String = (0..400u32).filter_map(|i| char::from_u32(0x4e00 + i)).collect::<String>()
+        + &"一二".repeat(50);
+    let request = ImportRequest { length: 8, ..request("many.txt", text.into_bytes()) };
+    let data = Dataset::from_bytes(&import(request).unwrap().dataset).unwrap();
+    let Task::NextToken { tokens } = &data.header.task else { panic!("{:?}", data.header.task) };
+    assert_eq!((tokens.len(), tokens.last().map(String::as_str)), (256, Some("\u{fffd}")));
+}
+
+#[test]
 fn fractions_as_target_are_a_regression() {
     let text: String = (0..20).map(|i| format!("{i},{},{}.25\n", i * 2, i)).collect();
     let imported = import(request("t.csv", text)).unwrap();

@@ -73,6 +73,10 @@ fn OwnFile(
     let licence = RwSignal::new("CC0-1.0".to_owned());
     let maker = RwSignal::new(String::new());
     let held_out = RwSignal::new(20.0);
+    let length = RwSignal::new(64.0);
+    let predict = RwSignal::new(true);
+    let is_text =
+        move || files.with(|files| files.first().is_some_and(|file| is_text(&file.name())));
     let read = move || {
         let chosen = files.get_untracked();
         if chosen.is_empty() {
@@ -83,6 +87,8 @@ fn OwnFile(
             licence: filled(&licence.get_untracked(), "unknown"),
             attribution: filled(&maker.get_untracked(), "unknown"),
             held_out: held_out.get_untracked() as u8,
+            reconstruct: !predict.get_untracked() && !is_text(),
+            length: length.get_untracked() as usize,
         };
         busy.set(true);
         problem.set(None);
@@ -117,14 +123,14 @@ fn OwnFile(
             <span>
                 <strong>"Drop a file here or choose one"</strong>
                 <span class="muted">
-                    "A table (CSV; the column named label, or the last, is the answer), a ZIP of picture folders, or an IDX pair. It stays in your tab until you create the model."
+                    "A table (CSV; the column named label, or the last, is the answer), a ZIP of picture folders, an IDX pair, or a text. It stays in your tab until you create the model."
                 </span>
             </span>
             <input
                 class="visually-hidden"
                 type="file"
                 multiple=true
-                accept=".csv,.gz,.zip,.idx,.idx3-ubyte,.idx1-ubyte"
+                accept=".csv,.gz,.zip,.idx,.idx3-ubyte,.idx1-ubyte,.txt,.md"
                 data-testid="data-file"
                 aria-describedby="data-problem"
                 on:change=move |event| take(picked(&event))
@@ -147,6 +153,26 @@ fn OwnFile(
                     words=Signal::derive(move || format!("{} %", held_out.get()))
                 />
             </div>
+            {move || match is_text() {
+                true => view! {
+                    <Slider
+                        id="data-length"
+                        label="Letters it looks back at"
+                        value=length
+                        min=16.0
+                        max=256.0
+                        step=16.0
+                        words=Signal::derive(move || format!("{}", length.get()))
+                    />
+                }.into_any(),
+                false => view! {
+                    <fieldset class="choices">
+                        <legend>"What a model should learn"</legend>
+                        <Radio group="data-goal" id="data-predict" label="To name or predict the answer of an example" value=true chosen=predict/>
+                        <Radio group="data-goal" id="data-reconstruct" label="To draw the example again from memory (autoencoder)" value=false chosen=predict/>
+                    </fieldset>
+                }.into_any(),
+            }}
             <button class="button" data-testid="data-read-again" disabled=move || busy.get() on:click=move |_| read()>
                 "Read again with these"
             </button>
@@ -159,6 +185,15 @@ struct Asked {
     licence: String,
     attribution: String,
     held_out: u8,
+    reconstruct: bool,
+    length: usize,
+}
+
+/// Whether a file is a text, as the reader sees it.
+fn is_text(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    [".txt", ".text", ".md"].iter().any(|end| name.ends_with(end))
 }
 
 fn filled(text: &str, default: &str) -> String {
@@ -202,6 +237,8 @@ async fn import(app: App, mut files: Vec<File>, asked: Asked) -> Result<Chosen, 
         attribution: asked.attribution,
         shape: None,
         held_out_percent: asked.held_out,
+        reconstruct: asked.reconstruct,
+        length: asked.length,
     };
     let worker = app.pool.importer().await.map_err(|e| e.to_string())?;
     let answer = worker.ask(Request::Import(Box::new(request))).await.map_err(|e| e.to_string())?;
@@ -222,7 +259,8 @@ async fn import(app: App, mut files: Vec<File>, asked: Asked) -> Result<Chosen, 
     })
 }
 
-async fn bytes_of(file: &File) -> Result<Vec<u8>, String> {
+/// What is in a file.
+pub(super) async fn bytes_of(file: &File) -> Result<Vec<u8>, String> {
     let buffer = JsFuture::from(file.array_buffer())
         .await
         .map_err(|_| format!("{} could not be read", file.name()))?;
@@ -341,6 +379,10 @@ fn Shown(
         Task::Regression { outputs } => {
             (format!("{} to predict", format::plural(outputs.len() as u64, "number")), Vec::new())
         }
+        Task::NextToken { tokens } => {
+            (format!("{} to foretell", format::plural(tokens.len() as u64, "letter")), Vec::new())
+        }
+        Task::Reconstruction => ("to be drawn again from memory".to_owned(), Vec::new()),
     };
     view! {
         <div class="chosen" data-testid="data-preview">

@@ -6,6 +6,7 @@ mod rules;
 mod submit;
 mod templates;
 mod token;
+mod upload;
 
 use std::sync::Arc;
 
@@ -60,13 +61,24 @@ impl Chosen {
     }
 }
 
+/// A network and how it is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Network {
+    /// The network.
+    pub(super) spec: ModelSpec,
+    /// Its recipe.
+    pub(super) config: TrainingConfig,
+    /// Its parameter file, if it was brought with one.
+    pub(super) parameters: Option<Arc<Vec<u8>>>,
+}
+
 /// What the visitor has decided so far. Copy.
 #[derive(Clone, Copy)]
 pub(super) struct Draft {
     /// The data set.
     pub(super) data: RwSignal<Option<Chosen>>,
     /// The network and its recipe.
-    pub(super) network: RwSignal<Option<(ModelSpec, TrainingConfig)>>,
+    pub(super) network: RwSignal<Option<Network>>,
     /// Title.
     pub(super) name: RwSignal<String>,
     /// Token symbol.

@@ -1,5 +1,7 @@
 //! The last step: first parameters, uploads, the transaction.
 
+use std::sync::Arc;
+
 use alloy_primitives::Address;
 use delea_model_runtime::{
     manifest::{FORMAT, Manifest, TrainingConfig},
@@ -10,7 +12,7 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{Chosen, Draft, rules::Rules, token::TokenTerms};
+use super::{Chosen, Draft, Network, rules::Rules, token::TokenTerms};
 use crate::{
     app::{App, use_app},
     browser,
@@ -19,13 +21,13 @@ use crate::{
         transaction::{self, Call, Deed, TxError},
     },
     components::{icons, stages::Stages},
-    jobs::trainer::sentence,
-    store::{blobs, onchain},
+    jobs::{pool::Kind, trainer::sentence},
+    store::{blobs, hash, onchain},
 };
 
 /// What is done one after the other.
 const STAGES: [&str; 4] = [
-    "Make the first parameters",
+    "Prepare the first parameters",
     "Upload the data",
     "Upload the description and the parameters",
     "Put the model on the chain",
@@ -42,11 +44,12 @@ pub(super) fn SubmitStep(
     let stage = RwSignal::new(None::<usize>);
     let problem = RwSignal::new(None::<String>);
     let ready = Memo::new(move |_| {
-        let (spec, config) = draft.network.get()?;
+        let Network { spec, config, parameters } = draft.network.get()?;
         Some(Wanted {
             data: draft.data.get()?,
             spec,
             config,
+            parameters,
             terms: draft.terms()?,
             rules: draft.rules()?,
             on_chain: draft.on_chain.get(),
@@ -111,6 +114,8 @@ struct Wanted {
     data: Chosen,
     spec: ModelSpec,
     config: TrainingConfig,
+    /// The first parameters, if the model was brought with them.
+    parameters: Option<Arc<Vec<u8>>>,
     terms: TokenTerms,
     rules: Rules,
     /// Whether the first parameters are kept on the chain itself too.
@@ -122,15 +127,22 @@ struct Wanted {
 async fn make(
     app: App,
     stage: RwSignal<Option<usize>>,
-    Wanted { data, spec, config, terms, rules, on_chain }: Wanted,
+    Wanted { data, spec, config, parameters, terms, rules, on_chain }: Wanted,
 ) -> Result<Address, Option<String>> {
     let settings = app.config();
     let say = |error: String| Some(sentence(&error));
-    let seed = browser::seed();
-    let request = Request::Initialize { spec: spec.clone(), seed };
-    let answer = app.pool.ask_cpu(request).await.map_err(|e| say(e.to_string()))?;
-    let Event::Parameters { digest: genesis, parameters } = answer else {
-        return Err(say("the worker gave an unexpected answer".to_owned()));
+    let (genesis, parameters) = match parameters {
+        Some(parameters) => (hash::digest(&parameters).await, parameters),
+        None => {
+            let request = Request::Initialize { spec: spec.clone(), seed: browser::seed() };
+            let answer = app.pool.ask_cpu(Kind::of(&spec), request).await;
+            let Event::Parameters { digest, parameters } =
+                answer.map_err(|e| say(e.to_string()))?
+            else {
+                return Err(say("the worker gave an unexpected answer".to_owned()));
+            };
+            (digest, Arc::new(parameters.into_vec()))
+        }
     };
     stage.try_set(Some(1));
     if let Some(file) = &data.file {
@@ -141,10 +153,10 @@ async fn make(
         format: FORMAT.to_owned(),
         name: terms.name.clone(),
         description: terms.description,
+        runtime: settings.workers.of(&spec).runtime,
         spec,
         dataset: data.reference,
         training: config,
-        runtime: settings.workers.runtime,
     };
     let manifest = blobs::put(&settings, &manifest.to_bytes(), "the description")
         .await

@@ -2,7 +2,7 @@
 
 use delea_model_runtime::{
     manifest::{Optimizer, TrainingConfig},
-    spec::{Activation, LayerSpec, ModelSpec, Padding, Shape, Task},
+    spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
 };
 
 /// Examples a step, unless there are fewer.
@@ -37,13 +37,48 @@ fn conv(channels: usize) -> LayerSpec {
 
 /// Networks that fit `input` and `task`, the most fitting first.
 pub(super) fn templates(input: &Shape, task: &Task) -> Vec<Template> {
-    let outputs = task.outputs();
+    let outputs = task.output(input).len();
     let make = |id, name, words, layers| Template {
         id,
         name,
         words,
-        spec: ModelSpec { input: input.clone(), layers, task: task.clone() },
+        spec: ModelSpec { input: input.clone(), body: Body::Layers(layers), task: task.clone() },
     };
+    if let Task::NextToken { tokens } = task {
+        let block = LayerSpec::TransformerBlock { heads: 4, hidden: 128, causal: true };
+        return fitting(vec![make(
+            "writer",
+            "Small transformer",
+            "For text: foretells each letter from those before it, and so can write.",
+            vec![
+                LayerSpec::Embedding { dimension: 64 },
+                block.clone(),
+                block,
+                LayerSpec::LayerNorm,
+                dense(tokens.len()),
+            ],
+        )]);
+    }
+    if *task == Task::Reconstruction {
+        let sigmoid = LayerSpec::Activation { function: Activation::Sigmoid };
+        let narrow = (outputs / 8).clamp(2, 32);
+        return fitting(vec![make(
+            "autoencoder",
+            "Autoencoder",
+            "Squeezes each example through a narrow middle and draws it again: learns what examples have in common.",
+            vec![
+                LayerSpec::Flatten,
+                dense(128),
+                relu(),
+                dense(narrow),
+                relu(),
+                dense(128),
+                relu(),
+                dense(outputs),
+                sigmoid,
+            ],
+        )]);
+    }
     let all = match *input {
         Shape::Tokens { .. } => vec![make(
             "transformer",
@@ -83,6 +118,12 @@ pub(super) fn templates(input: &Shape, task: &Task) -> Vec<Template> {
                     cnn,
                 ),
                 make(
+                    "resnet",
+                    "Small ResNet",
+                    "For harder pictures: deeper, with short cuts around its layers.",
+                    resnet(side, outputs),
+                ),
+                make(
                     "mlp",
                     "Plain network",
                     "Smaller and quicker; learns each pixel’s place.",
@@ -112,7 +153,44 @@ pub(super) fn templates(input: &Shape, task: &Task) -> Vec<Template> {
             ),
         ],
     };
+    fitting(all)
+}
+
+fn fitting(all: Vec<Template>) -> Vec<Template> {
     all.into_iter().filter(|template| template.spec.validate().is_ok()).collect()
+}
+
+/// Residual blocks (He et al. 2015, arXiv 1512.03385) at two or three sizes of the picture.
+fn resnet(side: usize, outputs: usize) -> Vec<LayerSpec> {
+    let block = |channels| LayerSpec::Residual {
+        layers: vec![
+            conv(channels),
+            LayerSpec::BatchNorm,
+            relu(),
+            conv(channels),
+            LayerSpec::BatchNorm,
+        ],
+    };
+    let mut layers = vec![conv(16), LayerSpec::BatchNorm, relu()];
+    let mut left = side;
+    for channels in [16, 32, 64] {
+        if channels > 16 && left >= 4 {
+            left = left.div_ceil(2);
+            let down = LayerSpec::Conv2d {
+                channels,
+                kernel: 3,
+                stride: 2,
+                padding: Padding::Same,
+                groups: 1,
+            };
+            layers.extend([down, LayerSpec::BatchNorm, relu()]);
+        } else if channels > 16 {
+            break;
+        }
+        layers.extend([block(channels), relu()]);
+    }
+    layers.extend([LayerSpec::GlobalAvgPool, dense(outputs)]);
+    layers
 }
 
 /// A training recipe for so many training examples.
@@ -151,6 +229,11 @@ mod tests {
             assert!(!found.is_empty(), "{shape:?}");
             assert_eq!(found.len(), templates(&shape, &classes(10)).len());
         }
+        let text = Shape::Tokens { vocabulary: 3, length: 16 };
+        let tokens = ["a", "b", "c"].map(String::from).to_vec();
+        assert_eq!(templates(&text, &Task::NextToken { tokens }).len(), 1);
+        let picture = Shape::Image { channels: 3, height: 8, width: 8 };
+        assert_eq!(templates(&picture, &Task::Reconstruction).len(), 1);
     }
 
     #[test]

@@ -224,7 +224,7 @@ pub(super) fn TokenStep(
                 <Plot title="Left in the pool" series x_label="reference trainings" unit=Unit::Share summary=words testid="curve-plot"/>
             </div>
         </div>
-        <Show when=move || draft.network.with(|n| n.as_ref().is_some_and(|(spec, _)| fits_the_chain(spec)))>
+        <Show when=move || draft.network.with(|n| n.as_ref().is_some_and(|network| fits_the_chain(&network.spec)))>
             <label class="check">
                 <input type="checkbox" data-testid="on-chain" prop:checked=draft.on_chain
                     on:change:target=move |event| draft.on_chain.set(event.target().checked())/>

@@ -20,7 +20,7 @@ use crate::{
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError, error_name},
     },
-    jobs::{check::require_runtime, keep, machine::Finished, trainer::sentence},
+    jobs::{check::require_runtime, keep, machine::Finished, pool::Kind, trainer::sentence},
     store::{blobs, documents},
 };
 
@@ -369,6 +369,6 @@ fn finish(app: App, finished: &Finished) {
             blobs::forget(leaf.parameters).await;
             blobs::forget(leaf.optimizer).await;
         }
-        let _ = app.pool.ask_cpu(Request::DropCheckpoint { job }).await;
+        let _ = app.pool.ask_cpu(Kind::Layers, Request::DropCheckpoint { job }).await;
     });
 }

@@ -122,7 +122,7 @@ fn Data(
                         value: format::count(u64::from(*count)),
                     })
                     .collect(),
-                delea_model_runtime::spec::Task::Regression { .. } => Vec::new(),
+                _ => Vec::new(),
             };
             view! {
                 <p class="muted">

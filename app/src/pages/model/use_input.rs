@@ -6,17 +6,18 @@ use delea_model_runtime::{manifest::Manifest, spec::Shape};
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::ModelView;
+use super::{ModelView, use_model::Writing};
 use crate::{
     components::{
         draw::DrawCanvas,
-        field::{dropped, listed, picked},
+        field::{Slider, TextArea, dropped, listed, picked},
         icons,
         sample::{Example, Picture},
     },
     image::{Frame, Ink},
     input::{Pictures, numbers},
     jobs::trainer::sentence,
+    store::preview,
 };
 
 /// Samples offered.
@@ -121,6 +122,75 @@ pub(super) fn PictureInput(
         {move || problem.get().map(|problem| view! { <p class="field-error" role="alert">{problem}</p> })}
     }
     .into_any()
+}
+
+/// The beginning of a text.
+#[component]
+pub(super) fn TextInput(
+    /// The model's tokens, which are letters.
+    tokens: Vec<String>,
+    /// How it is written on.
+    writing: Writing,
+    /// Set to the numbers of the letters, once there are some.
+    input: RwSignal<Option<Arc<Vec<f32>>>>,
+) -> impl IntoView {
+    let text = RwSignal::new(String::new());
+    let tokens = StoredValue::new(tokens);
+    let number = move |letter: char| {
+        let mut word = [0; 4];
+        let word = letter.encode_utf8(&mut word);
+        tokens.with_value(|tokens| tokens.iter().position(|token| token == word))
+    };
+    let unknown = move || {
+        let mut all: Vec<char> = text.get().chars().filter(|c| number(*c).is_none()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    Effect::new(move |before: Option<()>| {
+        let numbers: Vec<f32> =
+            text.get().chars().filter_map(number).map(|number| number as f32).collect();
+        if before.is_some() {
+            let same = input.with_untracked(|input| input.as_ref().is_some_and(|i| **i == numbers));
+            if !same {
+                input.set((!numbers.is_empty()).then(|| Arc::new(numbers)));
+            }
+        }
+    });
+    // A sample that was pressed shows its text here.
+    Effect::new(move |_| {
+        if let Some(values) = input.get() {
+            let shown: Vec<f32> = text
+                .with_untracked(|text| text.chars().filter_map(number).map(|n| n as f32).collect());
+            if shown != *values {
+                text.set(tokens.with_value(|tokens| preview::text(tokens, &values)));
+            }
+        }
+    });
+    let help = Signal::derive(move || match &unknown()[..] {
+        [] => "Begin a text; the model writes on from there.".to_owned(),
+        letters => format!(
+            "The model has never seen {}; they are left out.",
+            letters.iter().map(|c| format!("“{c}”")).collect::<Vec<_>>().join(", ")
+        ),
+    });
+    let Writing { letters, boldness } = writing;
+    view! {
+        <TextArea id="prompt" label="Begin a text" value=text rows=5 help=help/>
+        <div class="form-grid">
+            <Slider id="letters" label="Letters to write" value=letters min=20.0 max=500.0 step=20.0 words=Signal::derive(move || format!("{}", letters.get()))/>
+            <Slider
+                id="boldness"
+                label="Boldness"
+                value=boldness
+                min=0.1
+                max=1.5
+                step=0.1
+                words=Signal::derive(move || format!("{:.1}", boldness.get()))
+                help="Low: the likeliest letters only. High: surprises (the softmax’s temperature)."
+            />
+        </div>
+    }
 }
 
 /// Numbers.

@@ -9,13 +9,14 @@ use delea_model_runtime::{
     message::{Bytes, Event, Request, Tier},
     spec::{ModelSpec, Shape, Task},
 };
+use js_sys::Math;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
     ModelView,
-    use_input::{NumberInput, PictureInput, Samples},
+    use_input::{NumberInput, PictureInput, Samples, TextInput},
     use_result::{Answer, AnswerView},
 };
 use crate::{
@@ -29,9 +30,9 @@ use crate::{
         later::{Fetched, wasm_split},
         states::{Failure, Skeleton},
     },
-    jobs::trainer::sentence,
+    jobs::{pool::Kind, trainer::sentence},
     load::Load,
-    store::blobs,
+    store::{blobs, preview},
 };
 
 /// The tab's code, fetched apart.
@@ -61,7 +62,16 @@ struct Paid {
     input: Arc<Vec<f32>>,
     parameters: Digest,
     spec: ModelSpec,
-    task: Task,
+    writing: Writing,
+}
+
+/// How a text is written on. Copy.
+#[derive(Clone, Copy)]
+pub(super) struct Writing {
+    /// How many letters.
+    pub(super) letters: RwSignal<f64>,
+    /// The temperature of the softmax: how often it takes a less likely letter.
+    pub(super) boldness: RwSignal<f64>,
 }
 
 /// Input on one side, answer on the other.
@@ -83,7 +93,7 @@ fn Ask(
     let paid = StoredValue::new(None::<Paid>);
     // The worker and the parameters are on their way while the visitor still draws.
     spawn_local(async move {
-        let _ = app.pool.get(Tier::Cpu).await;
+        let _ = app.pool.get(spec.with_value(Kind::of), Tier::Cpu).await;
         let parameters = model.detail.with_untracked(|d| d.summary.parameters);
         let _ = blobs::get(&app.config(), parameters, "the parameters").await;
     });
@@ -93,6 +103,13 @@ fn Ask(
     let verb = match manifest.spec.task {
         Task::Classification { .. } => "Recognise",
         Task::Regression { .. } => "Predict",
+        Task::NextToken { .. } => "Write on",
+        Task::Reconstruction => "Draw it again",
+    };
+    let writing = Writing { letters: RwSignal::new(200.0), boldness: RwSignal::new(0.7) };
+    let tokens = match &manifest.spec.task {
+        Task::NextToken { tokens } => Some(tokens.clone()),
+        _ => None,
     };
     // A changed input is another question: the old answer would look like its.
     Effect::new(move |before: Option<()>| {
@@ -110,9 +127,7 @@ fn Ask(
         spawn_local(async move {
             match settle(app, model, &values).await {
                 Ok(parameters) => {
-                    let spec = spec.get_value();
-                    let task = spec.task.clone();
-                    let job = Paid { input: values, parameters, spec, task };
+                    let job = Paid { input: values, parameters, spec: spec.get_value(), writing };
                     paid.set_value(Some(job.clone()));
                     finish(app, job, answer, problem, unanswered).await;
                 }
@@ -136,6 +151,8 @@ fn Ask(
             <section class="panel use-input">
                 {if picture {
                     view! { <PictureInput model manifest=Arc::clone(&manifest) input/> }.into_any()
+                } else if let Some(tokens) = tokens {
+                    view! { <TextInput tokens writing input/> }.into_any()
                 } else {
                     view! { <NumberInput manifest=Arc::clone(&manifest) input/> }.into_any()
                 }}
@@ -217,10 +234,10 @@ async fn finish(
     problem: RwSignal<Option<String>>,
     unanswered: RwSignal<Option<()>>,
 ) {
-    match run(app, &job).await {
-        Ok(row) => {
+    match run(app, &job, answer).await {
+        Ok(whole) => {
             unanswered.set(None);
-            answer.set(Some(Answer { task: job.task, row }));
+            answer.set(Some(whole));
         }
         Err(error) => {
             unanswered.set(Some(()));
@@ -229,19 +246,99 @@ async fn finish(
     }
 }
 
-async fn run(app: App, job: &Paid) -> Result<Vec<f32>, String> {
+async fn run(app: App, job: &Paid, answer: RwSignal<Option<Answer>>) -> Result<Answer, String> {
     let parameters = blobs::get(&app.config(), job.parameters, "the parameters")
         .await
         .map_err(|e| e.to_string())?;
-    let request = Request::Infer {
-        spec: job.spec.clone(),
-        parameters: Bytes::from(parameters),
-        inputs: job.input.to_vec(),
-    };
-    match app.pool.ask_cpu(request).await.map_err(|e| e.to_string())? {
+    if let (Task::NextToken { tokens }, Shape::Tokens { length, .. }) =
+        (&job.spec.task, &job.spec.input)
+    {
+        return write(app, job, (tokens, *length), parameters, answer).await;
+    }
+    let row = infer(app, &job.spec, Bytes::from(parameters), job.input.to_vec()).await?;
+    Ok(match &job.spec.task {
+        Task::Reconstruction => Answer::Redrawn { shape: job.spec.input.clone(), row },
+        task => Answer::Row { task: task.clone(), row },
+    })
+}
+
+/// Writes a text on, letter by letter, showing each as it comes.
+async fn write(
+    app: App,
+    job: &Paid,
+    (tokens, length): (&[String], usize),
+    parameters: Vec<u8>,
+    answer: RwSignal<Option<Answer>>,
+) -> Result<Answer, String> {
+    let prompt = preview::text(tokens, &job.input);
+    let boldness = job.writing.boldness.get_untracked();
+    let mut parameters = Bytes::from(parameters);
+    let mut numbers = job.input.to_vec();
+    let mut written = String::new();
+    for _ in 0..job.writing.letters.get_untracked() as usize {
+        let seen = numbers.len().min(length);
+        let mut window = numbers[numbers.len() - seen..].to_vec();
+        window.resize(length, 0.0);
+        // The worker keeps them after the first letter.
+        let row = infer(app, &job.spec, std::mem::take(&mut parameters), window).await?;
+        let place = (seen - 1) * tokens.len();
+        let shares =
+            row.get(place..place + tokens.len()).ok_or("the model’s answer is too short")?;
+        let next = draw(shares, boldness, Math::random());
+        numbers.push(next as f32);
+        written.push_str(&tokens[next]);
+        let so_far = Answer::Text { prompt: prompt.clone(), written: written.clone() };
+        if answer.try_set(Some(so_far)).is_some() {
+            return Err("the page was left".to_owned());
+        }
+    }
+    Ok(Answer::Text { prompt, written })
+}
+
+/// One of several choices by their probabilities, sharpened or flattened by a temperature; `chance` is in [0, 1).
+fn draw(shares: &[f32], temperature: f64, chance: f64) -> usize {
+    let weights: Vec<f64> =
+        shares.iter().map(|share| f64::from(*share).powf(1.0 / temperature)).collect();
+    let mut left = chance * weights.iter().sum::<f64>();
+    for (place, weight) in weights.iter().enumerate() {
+        left -= weight;
+        if left < 0.0 {
+            return place;
+        }
+    }
+    weights.len().saturating_sub(1)
+}
+
+async fn infer(
+    app: App,
+    spec: &ModelSpec,
+    parameters: Bytes,
+    inputs: Vec<f32>,
+) -> Result<Vec<f32>, String> {
+    let request = Request::Infer { spec: spec.clone(), parameters, inputs };
+    match app.pool.ask_cpu(Kind::of(spec), request).await.map_err(|e| e.to_string())? {
         Event::Outputs { rows } => {
             rows.into_iter().next().ok_or_else(|| "the model gave no answer".to_owned())
         }
         _ => Err("the worker gave an unexpected answer".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::draw;
+
+    #[test]
+    fn letters_are_drawn_by_their_shares() {
+        let shares = [0.125, 0.625, 0.25];
+        let places = |temperature| {
+            let mut counts = [0; 3];
+            (0..1000).for_each(|i| counts[draw(&shares, temperature, f64::from(i) / 1000.0)] += 1);
+            counts
+        };
+        assert_eq!(places(1.0), [125, 625, 250]);
+        assert_eq!(places(0.01), [0, 1000, 0]);
+        assert!(places(10.0)[0] > 250);
+        assert_eq!(draw(&[], 1.0, 0.5), 0);
     }
 }

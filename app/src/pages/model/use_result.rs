@@ -1,10 +1,13 @@
 //! A model's answer: the likeliest class in large, all of them as bars.
 
-use delea_model_runtime::spec::Task;
+use delea_model_runtime::spec::{Shape, Task};
 use leptos::prelude::*;
 
 use crate::{
-    components::bars::{Bar, Bars},
+    components::{
+        bars::{Bar, Bars},
+        sample::Example,
+    },
     format,
 };
 
@@ -13,11 +16,28 @@ const SHOWN: usize = 10;
 
 /// What a model answered.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
-    /// What was asked.
-    pub(super) task: Task,
+pub(super) enum Answer {
     /// One value an output.
-    pub(super) row: Vec<f32>,
+    Row {
+        /// What was asked.
+        task: Task,
+        /// The values.
+        row: Vec<f32>,
+    },
+    /// A text as far as it goes.
+    Text {
+        /// What the visitor began with.
+        prompt: String,
+        /// What the model wrote.
+        written: String,
+    },
+    /// The input, drawn again.
+    Redrawn {
+        /// Shape of the input.
+        shape: Shape,
+        /// The values.
+        row: Vec<f32>,
+    },
 }
 
 /// The answer.
@@ -26,9 +46,9 @@ pub(super) fn AnswerView(
     /// What the model answered.
     answer: Answer,
 ) -> impl IntoView {
-    match &answer.task {
-        Task::Classification { classes } => {
-            let ranked = rank(classes, &answer.row);
+    match &answer {
+        Answer::Row { task: Task::Classification { classes }, row } => {
+            let ranked = rank(classes, row);
             let (top, share) = ranked.first().cloned().unwrap_or_default();
             let bars: Vec<Bar> = ranked
                 .into_iter()
@@ -46,8 +66,22 @@ pub(super) fn AnswerView(
             }
             .into_any()
         }
-        Task::Regression { outputs } => {
-            let rows = outputs.iter().zip(&answer.row).map(|(name, value)| view! {
+        Answer::Text { prompt, written } => view! {
+            <p class="answer written" data-testid="written"><span class="muted">{prompt.clone()}</span>{written.clone()}</p>
+        }
+        .into_any(),
+        Answer::Redrawn { shape, row } => view! {
+            <div class="answer redrawn" data-testid="redrawn">
+                <Example input=row.clone() shape=shape.clone() target="As the model remembers it"/>
+            </div>
+        }
+        .into_any(),
+        Answer::Row { task, row } => {
+            let outputs = match task {
+                Task::Regression { outputs } => outputs.clone(),
+                _ => Vec::new(),
+            };
+            let rows = outputs.iter().zip(row).map(|(name, value)| view! {
                 <div><dt>{name.clone()}</dt><dd data-testid="prediction">{format::number(f64::from(*value))}</dd></div>
             });
             view! { <dl class="answer facts">{rows.collect_view()}</dl> }.into_any()

@@ -25,7 +25,7 @@ fn kind(name: &str) -> &'static str {
         "layer_norm" => "Normalise each vector",
         "group_norm" => "Normalise channel groups",
         "dropout" => "Dropout while training",
-        "embedding" => "Words to vectors",
+        "embedding" => "Symbols to vectors",
         "transformer_block" => "Transformer block",
         "residual" => "Add the block's input",
         _ => "Layer",
@@ -74,7 +74,7 @@ pub(crate) fn shape(shape: &Shape) -> String {
         Shape::Image { channels: 1, height, width } => format!("{width} × {height} grey"),
         Shape::Image { channels: 3, height, width } => format!("{width} × {height} colour"),
         Shape::Image { channels, height, width } => format!("{width} × {height} × {channels}"),
-        Shape::Tokens { length, .. } => format!("{length} words"),
+        Shape::Tokens { length, .. } => format!("{length} symbols"),
         Shape::Sequence { length, dimension } => format!("{length} × {dimension}"),
     }
 }

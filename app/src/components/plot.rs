@@ -144,7 +144,8 @@ impl Axes {
 #[component]
 pub(crate) fn Plot(
     /// Heading.
-    title: &'static str,
+    #[prop(into)]
+    title: String,
     /// Lines.
     #[prop(into)]
     series: Signal<Vec<Series>>,

@@ -100,9 +100,10 @@ pub(super) fn UploadModel(
     };
     let take = move |taken: Vec<File>| {
         if !taken.is_empty() {
-            // A model's further files may come one after the other.
+            // The files that a model still lacks may come after it.
             let names: Vec<_> = taken.iter().map(File::name).collect();
-            let begins = names.iter().any(|name| is_model(name));
+            let begins =
+                upload.with_untracked(Option::is_some) || names.iter().any(|name| is_model(name));
             files.update_value(|all| {
                 if begins {
                     all.clear();

@@ -87,7 +87,7 @@ fn History(
                                 <th scope="col">"What"</th>
                                 <th scope="col">"Who"</th>
                                 <th scope="col" class="number">"Amount"</th>
-                                <th scope="col" class="number">"Right answers"</th>
+                                <th scope="col" class="number">{move || model.measure()}</th>
                                 <th scope="col">"When"</th>
                                 <th scope="col">"Transaction"</th>
                             </tr>
@@ -156,7 +156,7 @@ fn Row(
             <td data-label="What">{what}</td>
             <td data-label="Who"><AddressTag address=job.worker/></td>
             <td data-label="Amount" class="number" class:gain=job.training>{amount}</td>
-            <td data-label="Right answers" class="number">{format::ppm(job.accuracy_ppm)}</td>
+            <td data-label=move || model.measure() class="number">{format::ppm(job.accuracy_ppm)}</td>
             <td data-label="When">{time.unwrap_or_else(|| format!("block {}", format::count(job.block)))}</td>
             <td data-label="Transaction"><span class="address">{link}<CopyButton text=hash what="transaction number"/></span></td>
         </tr>

@@ -18,7 +18,7 @@ mod versions;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
-use delea_model_runtime::manifest::Manifest;
+use delea_model_runtime::{manifest::Manifest, spec::Task};
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
 
@@ -73,6 +73,16 @@ impl ModelView {
     /// The token's symbol.
     pub(crate) fn symbol(self) -> String {
         self.detail.with(|d| d.summary.symbol.clone())
+    }
+
+    /// What its accuracy is the share of.
+    pub(crate) fn measure(self) -> &'static str {
+        self.manifest.with(|manifest| match manifest.ready().map(|m| &m.spec.task) {
+            Some(Task::Regression { .. }) => "Variation explained",
+            Some(Task::Reconstruction) => "Drawn right",
+            Some(Task::NextToken { .. }) => "Letters foretold",
+            Some(Task::Classification { .. }) | None => "Right answers",
+        })
     }
 
     /// The connected account's tokens, if there is an account and they were read.
@@ -222,7 +232,7 @@ fn Tabs(
             </div>
             <dl class="head-facts">
                 <div>
-                    <dt>"Right answers"</dt>
+                    <dt>{move || model.measure()}</dt>
                     <dd data-testid="head-accuracy">
                         {move || if trained.get() { summary.with(|s| format::ppm(s.accuracy_ppm)) } else { "untrained".to_owned() }}
                     </dd>

@@ -50,7 +50,7 @@ pub(super) fn Publish(
             </div>
             <div class="result">
                 <div class="result-number">
-                    <span class="muted">"Right answers before"</span>
+                    <span class="muted">{format!("{} before", model.measure())}</span>
                     <strong>{format::ppm(before)}</strong>
                 </div>
                 <span class="result-arrow">{icons::arrow()}</span>
@@ -70,7 +70,7 @@ pub(super) fn Publish(
                 Some(done) => view! { <Done model done/> }.into_any(),
                 None => view! { <Offer model finished published/> }.into_any(),
             }}
-            {has_curve.then(|| view! { <Curves/> })}
+            {has_curve.then(|| view! { <Curves model/> })}
         </section>
     }
     .into_any()

@@ -66,7 +66,7 @@ pub(super) fn Running(
                     <dd>{move || state.with(|s| format!("{} of {}", format::count(u64::from(s.step)), format::count(u64::from(steps.get()))))}</dd>
                 </div>
                 <div>
-                    <dt>"Right answers"</dt>
+                    <dt>{move || model.measure()}</dt>
                     <dd data-testid="accuracy-value">{move || state.with(|s| s.accuracy_ppm().map_or_else(|| "—".to_owned(), format::ppm))}</dd>
                 </div>
                 <div>
@@ -82,7 +82,7 @@ pub(super) fn Running(
                     <dd data-testid="reward-expected">{move || model.amount(reward.get())}</dd>
                 </div>
             </dl>
-            <Curves/>
+            <Curves model/>
         </section>
         <p class="muted small-print">
             "You can look around meanwhile, or close the tab: the training goes on from its last checkpoint when you come back."
@@ -134,7 +134,10 @@ pub(super) fn Device() -> impl IntoView {
 
 /// The two curves.
 #[component]
-pub(super) fn Curves() -> impl IntoView {
+pub(super) fn Curves(
+    /// The model.
+    model: ModelView,
+) -> impl IntoView {
     let state = use_app().trainer.state;
     let end = Memo::new(move |_| state.with(|s| s.job.as_ref().map(|job| f64::from(job.steps))));
     let losses = Signal::derive(move || {
@@ -162,7 +165,8 @@ pub(super) fn Curves() -> impl IntoView {
     let accuracy_words = Signal::derive(move || {
         state.with(|s| match (s.evaluations.first(), s.evaluations.last()) {
             (Some(first), Some(last)) => format!(
-                "Right answers on held-out examples went from {} to {}.",
+                "{} on held-out examples went from {} to {}.",
+                model.measure(),
                 format::ppm(first.accuracy_ppm),
                 format::ppm(last.accuracy_ppm)
             ),
@@ -174,7 +178,7 @@ pub(super) fn Curves() -> impl IntoView {
         <div class="plots">
             <Plot title="Loss: how wrong it is" series=losses x_label="step" x_end summary=loss_words testid="loss-plot"/>
             <Plot
-                title="Right answers on examples it never saw"
+                title=format!("{} on examples it never saw", model.measure())
                 series=accuracy
                 x_label="step"
                 unit=Unit::Share

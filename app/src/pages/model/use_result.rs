@@ -67,7 +67,7 @@ pub(super) fn AnswerView(
             .into_any()
         }
         Answer::Text { prompt, written } => view! {
-            <p class="answer written" data-testid="written"><span class="muted">{prompt.clone()}</span>{written.clone()}</p>
+            <div class="answer"><p class="written" data-testid="written"><span class="muted">{prompt.clone()}</span>{written.clone()}</p></div>
         }
         .into_any(),
         Answer::Redrawn { shape, row } => view! {

@@ -79,8 +79,9 @@ pub(super) fn Versions(
     let words = Signal::derive(move || {
         versions.with(|versions| match versions.last() {
             Some(last) => format!(
-                "{} versions; the last one published answers {} right.",
+                "{} versions; of the last one published: {}, {}.",
                 versions.len(),
+                model.measure().to_lowercase(),
                 format::ppm(last.accuracy_ppm)
             ),
             None => String::new(),
@@ -99,7 +100,7 @@ pub(super) fn Versions(
         <section class="panel">
             <h2>"Versions"</h2>
             <Show when=move || versions.with(|v| v.len() > 2)>
-                <Plot title="Right answers by version" series x_label="version" unit=Unit::Share summary=words testid="versions-plot"/>
+                <Plot title=format!("{} by version", model.measure()) series x_label="version" unit=Unit::Share summary=words testid="versions-plot"/>
             </Show>
             <ol class="versions" data-testid="versions" reversed=true>{list}</ol>
         </section>

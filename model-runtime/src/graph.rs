@@ -15,6 +15,8 @@ pub mod adapt;
 #[cfg(feature = "import")]
 mod classic;
 #[cfg(feature = "import")]
+pub mod layers;
+#[cfg(feature = "import")]
 pub mod onnx;
 
 /// The graph.

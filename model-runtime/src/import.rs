@@ -11,7 +11,7 @@ mod table;
 mod tensors;
 mod text;
 
-pub use model::read_model;
+pub use model::{export, read_model};
 
 use std::io::Read;
 

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use delea_model_runtime::{
     RuntimeError,
     dataset::Dataset,
-    engine::{Device, answer, infer, open},
-    import::{import, read_model},
-    message::{Event, ImportRequest, Inspection, ModelFiles, ModelRead, NamedFile, Request},
+    engine::{Device, Network, answer, infer, initialize, open, read as read_parameters},
+    import::{export, import, read_model},
+    message::{
+        Event, ExportFormat, ImportRequest, Inspection, ModelFiles, ModelRead, NamedFile, Request,
+    },
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
 };
 use pollster::block_on;
@@ -216,17 +218,11 @@ fn no_pickle_runs() {
 
 #[test]
 fn packs_and_zips_come_back() {
-    use burn_pack::{Bytes, DType, Tensor, Writer};
     use std::io::Write;
 
     let model = read_as(&["mlp.pt"], task(), vec![mlp()]).unwrap();
     let parameters = model.parameters.clone().unwrap();
-    let file = delea_model_runtime::tensors::TensorFile::from_bytes("p", &parameters).unwrap();
-    let tensors = file.tensors.iter().map(|(name, tensor)| {
-        let bytes = Bytes::from_bytes_vec(tensor.bytes.clone());
-        Tensor::new(name.clone(), DType::F32, tensor.shape.clone(), None, bytes)
-    });
-    let pack = Writer::new(tensors.collect()).into_bytes().unwrap().to_vec();
+    let pack = export(&mlp(), &parameters, ExportFormat::Burnpack).unwrap();
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
     zip.start_file("spec.json", options).unwrap();
@@ -234,11 +230,118 @@ fn packs_and_zips_come_back() {
     zip.start_file("parameters.safetensors", options).unwrap();
     zip.write_all(&parameters).unwrap();
     let zip = zip.finish().unwrap().into_inner();
-    for (name, bytes) in [("model.bpk", pack), ("model.zip", zip)] {
+    let safetensors = parameters.to_vec();
+    for (name, bytes) in [("m.bpk", pack), ("m.zip", zip), ("m.safetensors", safetensors)] {
         let files = vec![NamedFile { name: name.into(), bytes: bytes.into() }];
         let asked = ModelFiles { files, input: IMAGE, task: task(), specs: vec![mlp()] };
         let again = read_model(asked).unwrap();
         assert_eq!((again.spec, again.parameters), (mlp(), Some(parameters.clone())), "{name}");
+    }
+}
+
+/// What a model gives for some examples.
+fn answers(spec: &ModelSpec, parameters: &[u8], inputs: &[f32]) -> Vec<f32> {
+    let device = Device::flex();
+    let network = open(spec, parameters, &device).unwrap();
+    block_on(infer(&network, spec, inputs.to_vec(), &device)).unwrap().concat()
+}
+
+#[test]
+fn what_is_exported_comes_back_and_gives_the_same() {
+    let activation = |function| LayerSpec::Activation { function };
+    let text = Shape::Tokens { vocabulary: 9, length: 12 };
+    let tokens = Task::NextToken { tokens: (0..9).map(|c| c.to_string()).collect() };
+    let strided = LayerSpec::Conv2d {
+        channels: 12,
+        kernel: 3,
+        stride: 2,
+        padding: Padding::Valid,
+        groups: 3,
+    };
+    let block = |causal| LayerSpec::TransformerBlock { heads: 2, hidden: 16, causal };
+    let cases = [
+        mlp(),
+        layers(vec![
+            conv(6),
+            LayerSpec::BatchNorm,
+            activation(Activation::LeakyRelu),
+            LayerSpec::MaxPool2d { size: 2 },
+            LayerSpec::Residual { layers: vec![conv(6), activation(Activation::Silu)] },
+            LayerSpec::GroupNorm { groups: 3 },
+            strided,
+            activation(Activation::Tanh),
+            LayerSpec::GlobalAvgPool,
+            LayerSpec::Dropout { rate: 0.2 },
+            dense(10),
+        ]),
+        layers(vec![
+            LayerSpec::AvgPool2d { size: 2 },
+            LayerSpec::Flatten,
+            LayerSpec::LayerNorm,
+            dense(16),
+            LayerSpec::BatchNorm,
+            activation(Activation::Sigmoid),
+            dense(10),
+        ]),
+        ModelSpec {
+            input: text.clone(),
+            body: Body::Layers(vec![
+                LayerSpec::Embedding { dimension: 8 },
+                block(true),
+                block(false),
+                dense(9),
+            ]),
+            task: tokens,
+        },
+        ModelSpec {
+            input: text,
+            body: Body::Layers(vec![
+                LayerSpec::Embedding { dimension: 8 },
+                block(false),
+                activation(Activation::Gelu),
+                LayerSpec::GlobalAvgPool,
+                dense(10),
+            ]),
+            task: task(),
+        },
+    ];
+    for spec in cases {
+        let network = Network::new(&spec, &Device::flex()).unwrap();
+        let network = initialize(network, 5);
+        let parameters = block_on(read_parameters(&network)).unwrap().to_bytes();
+        let file = export(&spec, &parameters, ExportFormat::Onnx).unwrap();
+        let asked = ModelFiles {
+            files: vec![NamedFile { name: "model.onnx".into(), bytes: file.into() }],
+            input: spec.input.clone(),
+            task: spec.task.clone(),
+            specs: Vec::new(),
+        };
+        let again = read_model(asked).unwrap();
+        assert_eq!(again.parameters.as_deref(), Some(&parameters[..]), "{:?}", again.notes);
+        let count = spec.input.len();
+        let inputs: Vec<f32> = match spec.input {
+            Shape::Tokens { vocabulary, .. } => {
+                (0..3 * count).map(|i| (i * 7 % vocabulary) as f32).collect()
+            }
+            _ => (0..3 * count).map(|i| ((i * 37) % 101) as f32 / 101.0).collect(),
+        };
+        let (here, there) = (
+            answers(&spec, &parameters, &inputs),
+            answers(&again.spec, again.parameters.as_ref().unwrap(), &inputs),
+        );
+        for (a, b) in here.iter().zip(&there) {
+            assert!((a - b).abs() <= 1e-5 * (1.0 + a.abs()), "{a}, not {b}: {spec:?}");
+        }
+        // And once more: a graph is exported as it is.
+        let once = export(&again.spec, &parameters, ExportFormat::Onnx).unwrap();
+        let asked = ModelFiles {
+            files: vec![NamedFile { name: "again.onnx".into(), bytes: once.into() }],
+            input: spec.input.clone(),
+            task: spec.task.clone(),
+            specs: Vec::new(),
+        };
+        let twice = read_model(asked).unwrap();
+        assert_eq!((twice.spec, twice.parameters), (again.spec, again.parameters));
     }
 }
 

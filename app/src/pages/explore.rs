@@ -119,7 +119,8 @@ fn ModelCard(
         Load::Failed(_) => "Its description could not be fetched.".to_owned(),
     };
     let trained = summary.trainings() > 0;
-    let accuracy = if trained { format::ppm(summary.accuracy_ppm) } else { "untrained".to_owned() };
+    let accuracy =
+        if trained { format::ppm(summary.accuracy_ppm) } else { "no training yet".to_owned() };
     let symbol = summary.symbol.clone();
     let name = StoredValue::new(summary.name.clone());
     let amount =

@@ -27,6 +27,8 @@ pub struct Onnx {
 
 #[derive(Clone, PartialEq, Message)]
 struct ModelProto {
+    #[prost(int64, tag = "1")]
+    ir_version: i64,
     #[prost(string, tag = "2")]
     producer_name: String,
     #[prost(string, tag = "3")]
@@ -57,6 +59,8 @@ struct FunctionProto {
 struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     node: Vec<NodeProto>,
+    #[prost(string, tag = "2")]
+    name: String,
     #[prost(message, repeated, tag = "5")]
     initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
@@ -176,6 +180,8 @@ struct ShapeProto {
 struct DimensionProto {
     #[prost(int64, optional, tag = "1")]
     dim_value: Option<i64>,
+    #[prost(string, tag = "2")]
+    dim_param: String,
 }
 
 /// ONNX's numbers of the element types that are read.
@@ -527,6 +533,138 @@ fn settle_trained(graph: &mut Graph) {
                 parameter.trained = false;
             }
         }
+    }
+}
+
+/// Version of the format that is written; every runtime of the last years reads it.
+const IR_VERSION: i64 = 10;
+/// What the sides that may be of any length are called.
+const ANY: &str = "batch";
+
+/// Writes a graph and its parameters into a file. `output` are the sides of the result for one example.
+///
+/// # Errors
+/// [`RuntimeError::BadParameter`] for one that is missing or of another shape.
+pub fn write(
+    graph: &Graph,
+    parameters: &TensorFile,
+    output: &[usize],
+) -> Result<Vec<u8>, RuntimeError> {
+    let mut proto = to_proto(graph);
+    for (name, parameter) in &graph.parameters {
+        let bad = |reason: String| RuntimeError::BadParameter { name: name.clone(), reason };
+        let tensor = parameters.tensors.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
+        if tensor.shape != parameter.shape {
+            return Err(bad(format!("it is {:?}, not {:?}", tensor.shape, parameter.shape)));
+        }
+        proto.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: tensor.shape.iter().map(|side| *side as i64).collect(),
+            data_type: kind::FLOAT,
+            raw_data: tensor.bytes.clone().into(),
+            ..TensorProto::default()
+        });
+    }
+    proto.name = "delea".into();
+    for (value, name) in proto.output.iter_mut().zip(&graph.outputs) {
+        let mut shape = vec![None];
+        shape.extend(output.iter().copied().map(Some));
+        let input = Input { name: name.clone(), element: Element::Float, shape };
+        *value = value_info(&input);
+    }
+    let opset_import =
+        vec![OperatorSetIdProto { domain: String::new(), version: graph.opset.into() }];
+    let model = ModelProto {
+        ir_version: IR_VERSION,
+        producer_name: "delea".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        graph: Some(proto),
+        opset_import,
+        functions: Vec::new(),
+    };
+    Ok(model.encode_to_vec())
+}
+
+fn value_info(input: &Input) -> ValueInfoProto {
+    let elem_type = match input.element {
+        Element::Float => kind::FLOAT,
+        Element::Int => kind::INT64,
+        Element::Bool => kind::BOOL,
+    };
+    let dim = input.shape.iter().map(|side| match side {
+        Some(side) => DimensionProto { dim_value: Some(*side as i64), dim_param: String::new() },
+        None => DimensionProto { dim_value: None, dim_param: ANY.into() },
+    });
+    let shape = Some(ShapeProto { dim: dim.collect() });
+    ValueInfoProto {
+        name: input.name.clone(),
+        r#type: Some(TypeProto { tensor_type: Some(TensorTypeProto { elem_type, shape }) }),
+    }
+}
+
+fn to_proto(graph: &Graph) -> GraphProto {
+    let output =
+        graph.outputs.iter().map(|name| ValueInfoProto { name: name.clone(), r#type: None });
+    GraphProto {
+        node: graph.nodes.iter().map(node_proto).collect(),
+        input: graph.inputs.iter().map(value_info).collect(),
+        output: output.collect(),
+        initializer: graph
+            .constants
+            .iter()
+            .map(|(name, constant)| TensorProto { name: name.clone(), ..tensor_proto(constant) })
+            .collect(),
+        ..GraphProto::default()
+    }
+}
+
+fn tensor_proto(constant: &Constant) -> TensorProto {
+    let (data_type, raw): (_, Vec<u8>) = match &constant.values {
+        Values::Float(values) => {
+            (kind::FLOAT, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        }
+        Values::Int(values) => (kind::INT64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::Bool(values) => (kind::BOOL, values.iter().map(|v| u8::from(*v)).collect()),
+    };
+    TensorProto {
+        dims: constant.shape.iter().map(|side| *side as i64).collect(),
+        data_type,
+        raw_data: raw.into(),
+        ..TensorProto::default()
+    }
+}
+
+fn node_proto(node: &Node) -> NodeProto {
+    let attribute = node.attributes.iter().map(|(name, value)| {
+        let proto = AttributeProto { name: name.clone(), ..AttributeProto::default() };
+        match value {
+            Attribute::Float(f) => AttributeProto { kind: 1, f: *f, ..proto },
+            Attribute::Int(i) => AttributeProto { kind: 2, i: *i, ..proto },
+            Attribute::String(text) => AttributeProto { kind: 3, s: text.clone().into(), ..proto },
+            Attribute::Tensor(constant) => {
+                AttributeProto { kind: 4, t: Some(tensor_proto(constant)), ..proto }
+            }
+            Attribute::Graph(graph) => {
+                AttributeProto { kind: 5, g: Some(Box::new(to_proto(graph))), ..proto }
+            }
+            Attribute::Floats(floats) => {
+                AttributeProto { kind: 6, floats: floats.clone(), ..proto }
+            }
+            Attribute::Ints(ints) => AttributeProto { kind: 7, ints: ints.clone(), ..proto },
+            Attribute::Strings(strings) => {
+                let strings = strings.iter().map(|text| text.clone().into_bytes()).collect();
+                AttributeProto { kind: 8, strings, ..proto }
+            }
+        }
+    });
+    let (domain, op_type) = node.op.rsplit_once('.').unwrap_or(("", &node.op));
+    NodeProto {
+        input: node.inputs.clone(),
+        output: node.outputs.clone(),
+        name: node.name.clone(),
+        op_type: op_type.into(),
+        attribute: attribute.collect(),
+        domain: domain.into(),
     }
 }
 

@@ -7,9 +7,9 @@ use zip::ZipArchive;
 use super::{ZIP, matching, read_limited, tensors};
 use crate::{
     RuntimeError,
-    graph::{adapt::adapt, onnx},
+    graph::{adapt::adapt, layers::graph_of, onnx},
     limits,
-    message::{ModelFiles, ModelRead, NamedFile},
+    message::{ExportFormat, ModelFiles, ModelRead, NamedFile},
     spec::ModelSpec,
     tensors::{TensorFile, check_size},
 };
@@ -70,6 +70,22 @@ pub fn read_model(asked: ModelFiles) -> Result<ModelRead, RuntimeError> {
         origin: found.origin.to_owned(),
         matches: fit.matches,
     })
+}
+
+/// Writes a model into a file that other programs read.
+///
+/// # Errors
+/// [`RuntimeError::BadParameter`] for parameters that are not the spec's; else as [`ModelSpec::validate`].
+pub fn export(
+    spec: &ModelSpec,
+    parameters: &[u8],
+    format: ExportFormat,
+) -> Result<Vec<u8>, RuntimeError> {
+    let file = TensorFile::from_bytes("parameters", parameters)?;
+    match format {
+        ExportFormat::Onnx => onnx::write(&graph_of(spec)?, &file, &spec.output().sides()),
+        ExportFormat::Burnpack => tensors::write_burnpack(&file),
+    }
 }
 
 /// A network that comes with its parameters.

@@ -7,7 +7,7 @@ use crate::{
     RuntimeError,
     graph::{brain, elements, half},
     limits,
-    tensors::TensorValue,
+    tensors::{TensorFile, TensorValue},
 };
 
 /// First bytes of Burn's packs.
@@ -151,7 +151,7 @@ fn read_safetensors(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
         };
         all.push(Found::new(name.to_owned(), view.shape().to_vec(), kind, view.data())?);
     }
-    all.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+    all.sort_by_key(|found| natural(&found.name));
     Ok(Tensors { all, origin: "safetensors", outputs_first: true })
 }
 
@@ -173,8 +173,21 @@ fn read_burnpack(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
         let (name, _, shape, _, bytes) = tensor.into_parts().map_err(bad)?;
         all.push(Found::new(name, shape.to_vec(), kind, &bytes)?);
     }
-    all.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+    all.sort_by_key(|found| natural(&found.name));
     Ok(Tensors { all, origin: "Burn pack", outputs_first: false })
+}
+
+/// A Burn pack of named tensors.
+pub(super) fn write_burnpack(file: &TensorFile) -> Result<Vec<u8>, RuntimeError> {
+    use burn_pack::{Bytes, DType, Tensor, Writer};
+
+    let tensors = file.tensors.iter().map(|(name, tensor)| {
+        let bytes = Bytes::from_bytes_vec(tensor.bytes.clone());
+        Tensor::new(name.clone(), DType::F32, tensor.shape.clone(), None, bytes)
+    });
+    let pack = Writer::new(tensors.collect()).with_metadata("producer", "delea").into_bytes();
+    let pack = pack.map_err(|error| RuntimeError::file("the Burn pack", error.to_string()))?;
+    Ok(pack.to_vec())
 }
 
 /// A name's parts, its numbers as numbers: layer 2 is before layer 10.

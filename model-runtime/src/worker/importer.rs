@@ -2,7 +2,7 @@
 
 use crate::{
     RuntimeError,
-    import::{import, read_model},
+    import::{export, import, read_model},
     message::{Event, Request},
 };
 
@@ -24,6 +24,12 @@ impl Session {
                 Ok(model) => Event::ModelRead(Box::new(model)),
                 Err(error) => Event::Failed { error },
             },
+            Request::Export { spec, parameters, format } => {
+                match export(&spec, &parameters, format) {
+                    Ok(file) => Event::Exported { file: file.into() },
+                    Err(error) => Event::Failed { error },
+                }
+            }
             _ => Event::Failed {
                 error: RuntimeError::Protocol { reason: "this worker only reads files".into() },
             },

@@ -234,7 +234,7 @@ fn Tabs(
                 <div>
                     <dt>{move || model.measure()}</dt>
                     <dd data-testid="head-accuracy">
-                        {move || if trained.get() { summary.with(|s| format::ppm(s.accuracy_ppm)) } else { "untrained".to_owned() }}
+                        {move || if trained.get() { summary.with(|s| format::ppm(s.accuracy_ppm)) } else { "no training yet".to_owned() }}
                     </dd>
                 </div>
                 <div><dt>"A training earns"</dt><dd>{move || summary.with(|s| model.amount(s.reward))}</dd></div>

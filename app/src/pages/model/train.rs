@@ -244,7 +244,7 @@ fn Start(
             <h2>"Teach this model in your tab"</h2>
             <p class="muted">
                 {move || if untrained() {
-                    "Nobody has trained it yet: it only guesses. Your training is the first, and the first earn most."
+                    "Nobody has trained it here yet. Your training is the first, and the first earn most."
                 } else {
                     "You take the newest version, your computer trains it further, and you publish the result if you like. Nothing leaves your tab until then."
                 }}

@@ -1,6 +1,9 @@
 //! The versions as a tree: which came from which, which is in use, and the way back.
 
-use delea_model_runtime::content::Digest;
+use delea_model_runtime::{
+    content::Digest,
+    message::{Event, ExportFormat, Request},
+};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use wasm_bindgen_futures::spawn_local;
@@ -121,18 +124,15 @@ fn VersionItem(
 ) -> impl IntoView {
     let app = use_app();
     let genesis = version.id == 0;
-    let words = match (genesis, version.job) {
-        (true, _) => "The first parameters, untrained".to_owned(),
-        (false, 0) => format!(
-            "{} right, the average of several trainings of version {}",
-            format::ppm(version.accuracy_ppm),
-            version.parent
-        ),
-        (false, _) => format!(
-            "{} right, trained from version {}",
-            format::ppm(version.accuracy_ppm),
-            version.parent
-        ),
+    let words = move || {
+        let score = format!("{}: {}", model.measure(), format::ppm(version.accuracy_ppm));
+        match (genesis, version.job) {
+            (true, _) => "The first parameters".to_owned(),
+            (false, 0) => {
+                format!("{score}; the average of several trainings of version {}", version.parent)
+            }
+            (false, _) => format!("{score}; trained from version {}", version.parent),
+        }
     };
     let (id, digest) = (version.id, version.parameters);
     let older = move || model.detail.with(|d| id < d.summary.head);
@@ -142,7 +142,15 @@ fn VersionItem(
         (false, false) => Some(("badge", "set aside")),
         _ => None,
     };
-    let download = move |_| spawn_local(save(app, model, id, digest));
+    let download = move |event| {
+        let chosen = event_target_value(&event);
+        let select = event_target::<web_sys::HtmlSelectElement>(&event);
+        select.set_selected_index(0);
+        if let Some((_, extension, format)) = FORMATS.iter().find(|(name, ..)| *name == chosen) {
+            spawn_local(save(app, model, id, digest, extension, *format));
+        }
+    };
+    let formats = FORMATS.iter().map(|(name, ..)| view! { <option value=*name>{*name}</option> });
     view! {
         <li
             class="version"
@@ -165,21 +173,61 @@ fn VersionItem(
                     {icons::undo()} <span class="wide-only">"Go back to this"</span>
                 </button>
             </Show>
-            <button class="button quiet" on:click=download aria-label=format!("Download the parameters of version {id}")>
-                {icons::download()} <span class="wide-only">"Parameters"</span>
-            </button>
+            <select
+                class="select"
+                data-testid="download"
+                aria-label=format!("Download version {id}")
+                on:change=download
+            >
+                <option value="">"Download…"</option>
+                {formats.collect_view()}
+            </select>
         </li>
     }
 }
 
-async fn save(app: crate::app::App, model: ModelView, id: u32, digest: Digest) {
+/// What a version can be saved as: in words, its file's extension, and how a worker makes it; nothing where the parameter
+/// file itself is meant.
+const FORMATS: [(&str, &str, Option<ExportFormat>); 3] = [
+    ("Parameters (safetensors)", "safetensors", None),
+    ("Network and parameters (ONNX)", "onnx", Some(ExportFormat::Onnx)),
+    ("Parameters (Burn pack)", "bpk", Some(ExportFormat::Burnpack)),
+];
+
+async fn save(
+    app: crate::app::App,
+    model: ModelView,
+    id: u32,
+    digest: Digest,
+    extension: &str,
+    format: Option<ExportFormat>,
+) {
     let toast = app.toasts.push(Kind::Progress, format!("Fetching version {id}…"));
-    match blobs::get(&app.config(), digest, "the parameter file").await {
+    match file(app, model, digest, format).await {
         Ok(bytes) => {
-            browser::download(&format!("{}-v{id}.safetensors", model.symbol()), &bytes);
+            browser::download(&format!("{}-v{id}.{extension}", model.symbol()), &bytes);
             toast.update(Kind::Success, format!("Version {id} was saved."));
         }
-        Err(error) => toast.update(Kind::Error, sentence(&error.to_string())),
+        Err(error) => toast.update(Kind::Error, sentence(&error)),
+    }
+}
+
+async fn file(
+    app: crate::app::App,
+    model: ModelView,
+    digest: Digest,
+    format: Option<ExportFormat>,
+) -> Result<Vec<u8>, String> {
+    let bytes = blobs::get(&app.config(), digest, "the parameter file").await;
+    let bytes = bytes.map_err(|e| e.to_string())?;
+    let Some(format) = format else { return Ok(bytes) };
+    let manifest = model.manifest.with_untracked(|m| m.ready().cloned());
+    let spec = manifest.ok_or("the model’s description is not here yet")?.spec.clone();
+    let worker = app.pool.importer().await.map_err(|e| e.to_string())?;
+    let request = Request::Export { spec, parameters: bytes.into(), format };
+    match worker.ask(request).await.map_err(|e| e.to_string())? {
+        Event::Exported { file } => Ok(file.into_vec()),
+        _ => Err("the worker gave an unexpected answer".to_owned()),
     }
 }
 

@@ -11,19 +11,23 @@ import { before, test } from "node:test";
 import { exactRuntime } from "../../local/runtime.mjs";
 import { openExact, trainExact } from "../../local/exact.mjs";
 import { chromium } from "../chromium.mjs";
-import { conform, jobOf, names } from "./jobs.mjs";
+import { graphJobs } from "./graphs.mjs";
+import { conform, conformGraphs, graphJobOf, jobOf, names } from "./jobs.mjs";
 import { speak } from "./process.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const VECTORS = path.join(ROOT, "tests/vectors/exact.json");
 const TYPES = { ".mjs": "text/javascript", ".html": "text/html", ".wasm": "application/wasm" };
 
-let wasm, pinned;
+let wasm, graphWasm, graphs, pinned;
 before(async () => {
   wasm = await exactRuntime(process.env.WORKERS);
+  graphWasm = await exactRuntime(process.env.WORKERS, "graph-cpu");
+  graphs = await graphJobs(process.env.WORKERS);
   if (process.env.UPDATE_VECTORS) {
     const version = (await openExact(wasm))({ type: "version" }).version;
-    await writeFile(VECTORS, `${JSON.stringify({ version, roots: await conform(wasm) }, null, 2)}\n`);
+    const vectors = { version, roots: await conform(wasm), graphs: await conformGraphs(graphWasm, graphs) };
+    await writeFile(VECTORS, `${JSON.stringify(vectors, null, 2)}\n`);
   }
   pinned = JSON.parse(await readFile(VECTORS));
 });
@@ -38,6 +42,13 @@ test("the suite is of this runtime's version, and has thirty jobs or more", asyn
 
 test("Node gives the pinned roots", async () => {
   assert.deepEqual(await conform(wasm), pinned.roots);
+  assert.deepEqual(await conformGraphs(graphWasm, graphs), pinned.graphs);
+});
+
+test("the runtime of graphs runs layers with the same bits, and that of layers refuses a graph", async () => {
+  assert.deepEqual(await conform(graphWasm), pinned.roots);
+  const call = await openExact(wasm);
+  assert.throws(() => trainExact(call, graphJobOf(Object.values(graphs)[0])), /graphs have a runtime of their own/);
 });
 
 test("a job in segments gives the leaves of the whole", async () => {
@@ -81,9 +92,10 @@ for (const [name, command, flags] of [
   ["Firefox", "firefox-esr", ["--headless", "--no-remote"]],
 ]) {
   test(`${name} gives the pinned roots`, { timeout: 240_000 }, async () => {
-    const { roots, error } = await inBrowser(name, command, flags);
-    assert.equal(error, undefined);
-    assert.deepEqual(roots, pinned.roots);
+    const found = await inBrowser(name, command, flags);
+    assert.equal(found.error, undefined);
+    assert.deepEqual(found.roots, pinned.roots);
+    assert.deepEqual(found.graphs, pinned.graphs);
   });
 }
 
@@ -92,19 +104,25 @@ test("wasmtime gives the pinned roots", async (t) => {
   assert.ok(node && existsSync(node), "DELEA_NODE names the built delea-node");
   const folder = await mkdtemp(path.join(tmpdir(), "delea-exact-"));
   t.after(() => rm(folder, { recursive: true }));
-  await writeFile(path.join(folder, "exact.wasm"), wasm);
   // The jobs' frames go to the node's own host, one call a line of the protocol.
-  const child = spawn(node, ["exact", "--runtime", path.join(folder, "exact.wasm")], { stdio: ["pipe", "pipe", "inherit"] });
-  t.after(() => child.kill());
-  const call = speak(child);
-  const local = await openExact(wasm);
-  for (const name of names) {
-    const job = jobOf(local, name);
+  const host = async (name, bytes) => {
+    const file = path.join(folder, name);
+    await writeFile(file, bytes);
+    const child = spawn(node, ["exact", "--runtime", file], { stdio: ["pipe", "pipe", "inherit"] });
+    t.after(() => child.kill());
+    return speak(child);
+  };
+  const rootOf = async (call, job) => {
     await call({ type: "begin", job: { job: "exact", evaluate_every: 0, ...job, segment: null }, checkpoint: null });
     let answer;
     while ((answer = await call({ type: "advance", steps: 1000 })).type !== "trained");
-    assert.equal(answer.checkpoint_root, pinned.roots[name], name);
-  }
+    return answer.checkpoint_root;
+  };
+  const local = await openExact(wasm);
+  const layers = await host("exact.wasm", wasm);
+  for (const name of names) assert.equal(await rootOf(layers, jobOf(local, name)), pinned.roots[name], name);
+  const uploaded = await host("graphs.wasm", graphWasm);
+  for (const [name, job] of Object.entries(graphs)) assert.equal(await rootOf(uploaded, graphJobOf(job)), pinned.graphs[name], name);
 });
 
 /** Runs the suite's page in a browser; gives what it posts. */
@@ -121,7 +139,8 @@ async function inBrowser(name, command, flags) {
       return done(JSON.parse(Buffer.concat(parts)));
     }
     const file = path.join(ROOT, path.normalize(url));
-    const body = url === "/exact.wasm" ? wasm : await readFile(file).catch(() => undefined);
+    const made = { "/exact.wasm": wasm, "/graphs.wasm": graphWasm, "/graphs.json": JSON.stringify(graphs) };
+    const body = made[url] ?? (await readFile(file).catch(() => undefined));
     response.writeHead(body ? 200 : 404, { "content-type": TYPES[path.extname(url)] ?? "application/octet-stream" });
     response.end(body);
   });

@@ -3,7 +3,7 @@
 // A data set file as model-runtime's dataset.rs defines it: `count` examples of `width` bytes, the
 // first 64 held out. With `outputs`, targets are that many numbers instead of one of `classes`.
 export function dataset(input, width, classes, count, outputs = 0) {
-  const inputs = Uint8Array.from({ length: count * width }, (_, i) => (i * 7919) % 256);
+  const inputs = Uint8Array.from({ length: count * width }, (_, i) => (i * 7919) % (input.vocabulary ?? 256));
   const numbers = Float32Array.from({ length: count * outputs }, (_, i) => ((i * 31) % 64) / 64);
   const targets = outputs ? numbers : Uint32Array.from({ length: count }, (_, i) => i % classes);
   const split = Uint8Array.from({ length: count }, (_, i) => (i < 64 ? 1 : 0));

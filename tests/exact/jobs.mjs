@@ -68,7 +68,7 @@ const JOBS = {
 
 export const names = Object.keys(JOBS);
 
-const size = (input) => input.size ?? (input.type === "image" ? input.channels * input.height * input.width : input.length * (input.dimension ?? 1));
+export const size = (input) => input.size ?? (input.type === "image" ? input.channels * input.height * input.width : input.length * (input.dimension ?? 1));
 
 /** The training job of a name; its parameters come from the runtime. */
 export function jobOf(call, name) {
@@ -82,13 +82,23 @@ export function jobOf(call, name) {
   };
 }
 
-/** Root and first leaf of every job, in the engine at hand. */
-export async function conform(wasm, report = () => {}) {
+/** The training job of an uploaded model, from what graphs.mjs made. */
+export function graphJobOf({ spec, input, classes, parameters }) {
+  const bytes = Uint8Array.from(atob(parameters), (letter) => letter.charCodeAt(0));
+  return {
+    spec, seed: 5, parameters: bytes, dataset: dataset(input, size(input), classes, 120).bytes,
+    config: { optimizer: adam, learning_rate: 0.01, batch_size: 8, steps: 104 },
+  };
+}
+
+/** Root of every job, in the engine at hand. */
+export async function conform(wasm) {
   const call = await openExact(wasm);
-  const roots = {};
-  for (const name of names) {
-    roots[name] = trainExact(call, jobOf(call, name)).checkpoint_root;
-    report(name);
-  }
-  return roots;
+  return Object.fromEntries(names.map((name) => [name, trainExact(call, jobOf(call, name)).checkpoint_root]));
+}
+
+/** The same of uploaded models. */
+export async function conformGraphs(wasm, jobs) {
+  const call = await openExact(wasm);
+  return Object.fromEntries(Object.entries(jobs).map(([name, job]) => [name, trainExact(call, graphJobOf(job)).checkpoint_root]));
 }

@@ -17,6 +17,8 @@ use crate::{
 const OWN: &str = "delea/";
 /// Probabilities are kept this far from zero before their logarithm is taken.
 const LEAST_PROBABILITY: f32 = 1e-7;
+/// Largest integer that JavaScript keeps.
+const SAFE: i64 = (1 << 53) - 1;
 /// Seed of a new last layer.
 const SEED: u64 = 0;
 
@@ -91,15 +93,22 @@ impl Work {
         });
     }
 
-    /// Infinities, as masks have them, become the largest numbers; what is no number is refused.
+    /// Infinities, as masks have them, become the largest numbers, and integers that mean "to the end" the largest that
+    /// every reader of JSON keeps; what is no number is refused.
     fn check_numbers(&mut self) -> Result<(), RuntimeError> {
         let place = |name: &str| RuntimeError::NotFinite { place: format!("parameter {name}") };
         for (name, constant) in &mut self.graph.constants {
-            if let Values::Float(values) = &mut constant.values {
-                values.iter_mut().for_each(|v| *v = v.clamp(f32::MIN, f32::MAX));
-                if values.iter().any(|v| v.is_nan()) {
-                    return Err(place(name));
+            match &mut constant.values {
+                Values::Float(values) => {
+                    values.iter_mut().for_each(|v| *v = v.clamp(f32::MIN, f32::MAX));
+                    if values.iter().any(|v| v.is_nan()) {
+                        return Err(place(name));
+                    }
                 }
+                Values::Int(values) => {
+                    values.iter_mut().for_each(|v| *v = (*v).clamp(-SAFE, SAFE));
+                }
+                Values::Bool(_) => {}
             }
         }
         for (name, tensor) in &mut self.parameters.tensors {

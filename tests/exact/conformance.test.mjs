@@ -52,9 +52,13 @@ test("the runtime of graphs runs layers with the same bits, and that of layers r
 });
 
 test("a job in segments gives the leaves of the whole", async () => {
-  const call = await openExact(wasm);
-  for (const name of ["dropout", "batch norm over channels", "sgd, momentum"]) {
-    const job = jobOf(call, name);
+  const layers = await openExact(wasm);
+  const uploaded = await openExact(graphWasm);
+  const cases = [
+    ...["dropout", "batch norm over channels", "sgd, momentum"].map((name) => [name, layers, jobOf(layers, name)]),
+    ...["PyTorch's ResNet", "the page's own, with dropout"].map((name) => [name, uploaded, graphJobOf(graphs[name])]),
+  ];
+  for (const [name, call, job] of cases) {
     const files = [];
     call({ type: "begin", job: { job: "whole", evaluate_every: 0, ...job, segment: null }, checkpoint: null });
     let answer;

@@ -1,9 +1,11 @@
 // A headless node earns, is checked by another, and survives being killed.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
-import { Node, run } from "./nodes.mjs";
+import { loadWorker } from "../../local/runtime.mjs";
+import { Bench, Node, run } from "./nodes.mjs";
 
 const WORKER = person(1);
 const SETTLED = 5;
@@ -53,6 +55,26 @@ test("a node that is killed in the middle goes on from its checkpoint and loses 
   // It did not begin anew: its first line of training is of a step beyond the checkpoint.
   const [{ fields }] = second.lines.filter((line) => line.includes('"message":"training"')).map((line) => JSON.parse(line));
   assert.ok(fields.step > 100, `began at step ${fields.step}`);
+});
+
+test("an uploaded model is trained by one node and checked by another, by the runtime that it names", async () => {
+  const importer = await loadWorker("dist/workers", "import");
+  const { manifest } = await Bench.open(world, protocol);
+  const file = { name: "keras.onnx", bytes: new Uint8Array(await readFile("tests/models/keras.onnx")) };
+  const { input, task } = manifest.spec;
+  const { spec, parameters } = await importer({ type: "read_model", files: [file], input, task, specs: [] });
+  const genesis = await world.content.put(Buffer.from(parameters));
+  const described = await world.content.put(Buffer.from(JSON.stringify({ ...manifest, spec, runtime: world.runtimes.graphs })));
+  // Long enough for the auditor to compile the runtime.
+  const uploaded = await protocol.sibling({ challengeWindow: 40 }, { manifest: described, genesis });
+  const auditor = new Node(world, person(6), "auditor", ["audit"]);
+  await auditor.log('"message":"ready"');
+  const worker = new Node(world, WORKER, "graph-worker", ["train", uploaded.model, "--steps", "400"]);
+  assert.equal(await worker.ended, 0, worker.lines.join("\n"));
+  assert.match(await auditor.log('"verdict":"holds"'), /of 400 steps, drawn by the chain/);
+  const head = await uploaded.read("Model", "version", [1n]);
+  assert.ok(head.accuracyPpm > 900_000, `${head.accuracyPpm}`);
+  assert.equal(await auditor.stop(), 0);
 });
 
 test("what is not there, or not allowed, is said in a sentence", async () => {

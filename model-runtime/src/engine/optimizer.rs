@@ -47,8 +47,11 @@ impl Optimizer {
         mut gradients: Gradients,
         step: u32,
     ) -> Network {
+        // Only new states are named.
+        let known = if self.states.is_empty() { network.names() } else { None };
         network.map(&mut Update {
             path: Path::default(),
+            known,
             optimizer: self,
             gradients: &mut gradients,
             index: 0,
@@ -106,6 +109,8 @@ impl Optimizer {
 
 struct Update<'a> {
     path: Path,
+    /// Names and shapes, where they are not the module's own.
+    known: Option<Vec<(String, Vec<usize>)>>,
     optimizer: &'a mut Optimizer,
     gradients: &'a mut Gradients,
     index: usize,
@@ -119,7 +124,9 @@ impl ModuleMapper for Update<'_> {
         let index = self.index;
         self.index += 1;
         if self.optimizer.states.len() <= index {
-            self.optimizer.states.push(State { name: self.path.name(), first: None, second: None });
+            let known = self.known.as_ref().map(|known| known[index].0.clone());
+            let name = known.unwrap_or_else(|| self.path.name());
+            self.optimizer.states.push(State { name, first: None, second: None });
         }
         let value = param.val();
         let Some(gradient) = value.grad_remove(self.gradients) else { return param };

@@ -68,7 +68,7 @@ worker_sources() {
   local leave=()
   case ,$1, in
     *,import,*) leave+=(-path 'model-runtime/src/engine*' -o -path model-runtime/src/exact.rs) ;;
-    *) leave+=(-path 'model-runtime/src/import*' -o -path 'model-runtime/src/graph/*' -o -path model-runtime/src/worker/importer.rs) ;;
+    *) leave+=(-path 'model-runtime/src/import*' -o -path 'model-runtime/src/graph/[!n]*' -o -path model-runtime/src/worker/importer.rs) ;;
   esac
   case ,$1, in
     *,graph,*) ;;

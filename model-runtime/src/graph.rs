@@ -509,6 +509,12 @@ impl Graph {
         sizes.map(|node| elements(&node.shape).unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
     }
 
+    /// Names and shapes of the parameters, in their order.
+    pub fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let all = self.parameters.iter();
+        all.map(|(name, parameter)| (name.clone(), parameter.shape.clone())).collect()
+    }
+
     /// Numbers that training changes.
     pub fn trained_count(&self) -> u64 {
         let trained = self.parameters.values().filter(|parameter| parameter.trained);

@@ -10,6 +10,10 @@ pub mod commitment;
 pub mod content;
 pub mod dataset;
 pub mod error;
+#[cfg(any(feature = "graph", feature = "import", not(feature = "engine")))]
+pub mod graph;
+#[cfg(not(any(feature = "graph", feature = "import", not(feature = "engine"))))]
+#[path = "graph/none.rs"]
 pub mod graph;
 pub mod limits;
 pub mod manifest;

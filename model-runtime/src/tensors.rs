@@ -59,7 +59,7 @@ impl TensorValue {
 
     /// An f32 tensor.
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
-        Self::new(shape, Element::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        Self::new(shape, Element::F32, f32_bytes(values))
     }
 
     /// Number of elements.
@@ -78,7 +78,7 @@ impl TensorValue {
     /// If the element type is another.
     pub fn to_f32(&self, name: &str) -> Result<Vec<f32>, RuntimeError> {
         self.expect(name, Element::F32)?;
-        Ok(self.words().map(f32::from_le_bytes).collect())
+        Ok(f32_values(&self.bytes))
     }
 
     /// The values as u32; `name` is for the message.
@@ -102,6 +102,23 @@ impl TensorValue {
             name: name.into(),
             reason: format!("it is {}, but must be {}", self.element.name(), element.name()),
         })
+    }
+}
+
+/// Floats as little-endian bytes, copied whole where memory has them so already.
+pub(crate) fn f32_bytes(values: &[f32]) -> Vec<u8> {
+    match cfg!(target_endian = "little") {
+        true => bytemuck::cast_slice(values).to_vec(),
+        false => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+/// The floats of little-endian bytes; a rest of fewer than four is left out.
+pub(crate) fn f32_values(bytes: &[u8]) -> Vec<f32> {
+    let words = bytes.as_chunks::<4>().0;
+    match cfg!(target_endian = "little") {
+        true => bytemuck::pod_collect_to_vec(words),
+        false => words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
     }
 }
 

@@ -3,9 +3,9 @@
 import { decode, encode } from "/local/wire.mjs";
 import { dataset } from "/tests/exact/dataset.mjs";
 
-const post = (worker, id, body) => worker.postMessage(encode({ id, body }));
+export const post = (worker, id, body) => worker.postMessage(encode({ id, body }));
 
-const next = (worker, wanted) =>
+export const next = (worker, wanted) =>
   new Promise((resolve, reject) => {
     const listen = ({ data }) => {
       const { body } = decode(data);

@@ -9,7 +9,7 @@ const WIDTH = 3;
 export function onnx() {
   const folder = mkdtempSync(path.join(tmpdir(), "delea-onnx-"));
   const report = path.join(folder, "report.json");
-  const test = ["test", "--locked", "-p", "delea-model-runtime", "--features", "cpu,import", "--test", "onnx", "the_projects_own"];
+  const test = ["test", "--locked", "-p", "delea-model-runtime", "--features", "cpu,graph,import", "--test", "onnx", "the_projects_own"];
   const { status, stderr } = spawnSync("cargo", test, { env: { ...process.env, ONNX_REPORT: report }, encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   const [cases, operators, others] = JSON.parse(readFileSync(report, "utf8"));

@@ -27,6 +27,8 @@ export async function size() {
     ["page's parts, each fetched when shown", await sum(page, (file) => !SHELL.includes(file)), null],
     ["CPU worker", await worker("cpu"), 550],
     ["WebGPU worker", await worker("gpu"), 1600],
+    ["CPU worker of uploaded models", await worker("graph-cpu"), null],
+    ["WebGPU worker of uploaded models", await worker("graph-gpu"), null],
     ["import worker", await worker("import"), null],
   ];
   for (const [name, bytes, limit] of rows) {

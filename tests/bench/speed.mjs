@@ -12,7 +12,7 @@ export const launch = () => playwright.chromium.launch(chromium);
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-async function open() {
+export async function open() {
   const root = path.resolve(".");
   const server = createServer(async (request, response) => {
     const name = new URL(request.url, "http://x").pathname;
@@ -42,9 +42,9 @@ const CNN = {
   ],
 };
 
-// Milliseconds a step, median of the rounds. Every round runs each contender once, so that a slow
+// Milliseconds, median of the rounds. Every round runs each contender once, so that a slow
 // moment of the machine meets all of them.
-async function compare(title, contenders) {
+export async function compare(title, contenders, unit = "ms/step") {
   console.log(`\n${title}`);
   const times = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
   const notes = {};
@@ -62,7 +62,7 @@ async function compare(title, contenders) {
   const base = median(times[own]);
   for (const name of Object.keys(contenders)) {
     if (notes[name]) console.log(`  ${name.padEnd(24)} could not run: ${notes[name]}`);
-    else console.log(`  ${name.padEnd(24)} ${median(times[name]).toFixed(2).padStart(9)} ms/step   ${(median(times[name]) / base).toFixed(2)} × Delea`);
+    else console.log(`  ${name.padEnd(24)} ${median(times[name]).toFixed(2).padStart(9)} ${unit}   ${(median(times[name]) / base).toFixed(2)} × Delea`);
   }
 }
 

@@ -49,10 +49,11 @@ impl Network {
             Body::Layers(layers) => Ok(Self::Layers(Layers::new(layers, &spec.input, device)?)),
             #[cfg(feature = "graph")]
             Body::Graph(graph) => Ok(Self::Graph(Operators::new(graph, device))),
+            // Validation has refused it.
             #[cfg(not(feature = "graph"))]
-            Body::Graph(_) => Err(RuntimeError::Protocol {
-                reason: "this runtime runs layers only; graphs have a runtime of their own".into(),
-            }),
+            Body::Graph(_) => {
+                Err(RuntimeError::Protocol { reason: "this engine has no interpreter".into() })
+            }
         }
     }
 

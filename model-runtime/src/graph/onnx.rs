@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     RuntimeError, limits,
-    tensors::{TensorFile, TensorValue},
+    tensors::{TensorFile, TensorValue, f32_values},
 };
 
 /// What a file holds.
@@ -469,6 +469,7 @@ fn decode(tensor: &TensorProto, raw: &[u8]) -> Result<Values, String> {
     let narrow = &tensor.int32_data;
     let has_raw = !raw.is_empty();
     Ok(match tensor.data_type {
+        kind::FLOAT if has_raw && raw.len().is_multiple_of(4) => Values::Float(f32_values(raw)),
         kind::FLOAT if has_raw => Values::Float(words(raw, f32::from_le_bytes)?),
         kind::FLOAT => Values::Float(tensor.float_data.clone()),
         kind::DOUBLE if has_raw => Values::Float(words(raw, |w| f64::from_le_bytes(w) as f32)?),

@@ -7,7 +7,7 @@ use crate::{
     RuntimeError,
     graph::{brain, elements, half},
     limits,
-    tensors::{TensorFile, TensorValue},
+    tensors::{TensorFile, TensorValue, f32_values},
 };
 
 /// First bytes of Burn's packs.
@@ -82,7 +82,7 @@ impl Found {
             });
         }
         let values = match kind {
-            Kind::F32 => words(bytes, f32::from_le_bytes),
+            Kind::F32 => f32_values(bytes),
             Kind::F64 => words(bytes, |word| f64::from_le_bytes(word) as f32),
             Kind::F16 => words(bytes, |word| half(u16::from_le_bytes(word))),
             Kind::BF16 => words(bytes, |word| brain(u16::from_le_bytes(word))),

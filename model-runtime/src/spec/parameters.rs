@@ -14,10 +14,7 @@ impl ModelSpec {
         let mut all = Vec::new();
         match &self.body {
             Body::Layers(layers) => list(layers, self.input.clone(), "layers", &mut all)?,
-            Body::Graph(graph) => {
-                let parameters = graph.parameters.iter();
-                all.extend(parameters.map(|(name, p)| (name.clone(), p.shape.clone())));
-            }
+            Body::Graph(graph) => all = graph.parameter_shapes(),
         }
         Ok(all)
     }

@@ -43,8 +43,7 @@ impl Operators {
 
     /// Names and shapes of the parameters.
     pub(in super::super) fn names(&self) -> Vec<(String, Vec<usize>)> {
-        let all = self.graph.parameters.iter();
-        all.map(|(name, parameter)| (name.clone(), parameter.shape.clone())).collect()
+        self.graph.parameter_shapes()
     }
 
     /// Runs a batch of host values.

@@ -63,7 +63,10 @@ export function serve({ root, port, config, content }) {
       // Any other address is a route of the single page, unless a file was asked for by name.
       if (path.extname(url.pathname) && !found) return send(404, "text/plain", "not found\n");
       const html = await readFile(path.join(root, "index.html"), "utf8");
-      const connect = new URL(config.rpcUrl).origin;
+      const connect = [config.rpcUrl, ...(config.gateways ?? []), config.kuboUrl]
+        .filter((other) => other?.includes("://"))
+        .map((other) => new URL(other).origin)
+        .join(" ");
       send(200, TYPES[".html"], html, {
         "cache-control": "no-cache",
         "content-security-policy": contentPolicy(connect),

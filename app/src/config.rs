@@ -33,8 +33,15 @@ pub(crate) struct Config {
     pub(crate) from_block: u64,
     /// Blobs are read at `{content_url}{cid}`.
     pub(crate) content_url: String,
-    /// Blobs are stored at `{upload_url}/{cid}`.
+    /// Further trustless gateways, each as `content_url`.
+    #[serde(default)]
+    pub(crate) gateways: Vec<String>,
+    /// Blobs are stored at `{upload_url}/{cid}`; empty where there is no such store.
+    #[serde(default)]
     pub(crate) upload_url: String,
+    /// RPC of a Kubo node that stores blobs on IPFS.
+    #[serde(default)]
+    pub(crate) kubo_url: Option<String>,
     /// Block explorer, if there is one.
     #[serde(default)]
     pub(crate) explorer_url: Option<String>,
@@ -136,9 +143,10 @@ impl Config {
         self.burner && self.chain_id == LOCAL_CHAIN && is_loopback(&self.rpc_url)
     }
 
-    /// Where a blob is read.
-    pub(crate) fn content(&self, cid: &str) -> String {
-        format!("{}{cid}", self.content_url)
+    /// Where a block is read, the first source first. Gateways send a page about a block unless they are asked for it raw.
+    pub(crate) fn sources(&self, cid: &str) -> Vec<String> {
+        let all = std::iter::once(&self.content_url).chain(&self.gateways);
+        all.map(|gateway| format!("{gateway}{cid}?format=raw")).collect()
     }
 
     /// Where a blob is stored.
@@ -186,7 +194,7 @@ mod tests {
     #[test]
     fn the_documented_file_is_read() {
         let config = Config::parse(TEXT).unwrap();
-        assert_eq!(config.content("bafk"), "/ipfs/bafk");
+        assert_eq!(config.sources("bafk"), ["/ipfs/bafk?format=raw"]);
         assert_eq!(config.upload("bafk"), "/ipfs/bafk");
         assert!(config.burner_allowed());
         assert_eq!(config.transaction_page("0x1"), None);

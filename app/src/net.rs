@@ -1,6 +1,8 @@
 //! `fetch` with a time limit and typed errors: every request of the page goes through here, so none
 //! can hang for ever.
 
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -34,12 +36,15 @@ pub(crate) struct Fetch<'a> {
     pub(crate) content_type: Option<&'a str>,
     /// Milliseconds until the request is given up.
     pub(crate) timeout_ms: u32,
+    /// Milliseconds until an answer must have begun.
+    pub(crate) answer_ms: u32,
 }
 
 impl<'a> Fetch<'a> {
     /// A GET.
     pub(crate) fn get(url: &'a str, timeout_ms: u32) -> Self {
-        Self { method: "GET", url, body: None, content_type: None, timeout_ms }
+        let answer_ms = timeout_ms;
+        Self { method: "GET", url, body: None, content_type: None, timeout_ms, answer_ms }
     }
 
     /// Sends; the body of a success as bytes.
@@ -74,10 +79,12 @@ impl<'a> Fetch<'a> {
         }
         let window = web_sys::window()
             .ok_or_else(|| NetError::Unreachable("there is no browser window".into()))?;
-        let response: Response = JsFuture::from(window.fetch_with_str_and_init(self.url, &init))
-            .await
-            .map_err(|e| unreachable(&e, timeout_ms))?
-            .unchecked_into();
+        let answer = JsFuture::from(window.fetch_with_str_and_init(self.url, &init));
+        let response: Response = match select(answer, TimeoutFuture::new(self.answer_ms)).await {
+            Either::Left((answer, _)) => answer.map_err(|e| unreachable(&e, timeout_ms))?,
+            Either::Right(_) => return Err(silent(self.answer_ms)),
+        }
+        .unchecked_into();
         if response.ok() {
             return Ok(response);
         }
@@ -95,14 +102,16 @@ impl<'a> Fetch<'a> {
     }
 }
 
+fn silent(ms: u32) -> NetError {
+    NetError::Unreachable(format!("no answer within {} s", ms.div_ceil(1000)))
+}
+
 fn unreachable(error: &JsValue, timeout_ms: u32) -> NetError {
     let name = js_sys::Reflect::get(error, &"name".into()).ok().and_then(|n| n.as_string());
-    NetError::Unreachable(match name.as_deref() {
-        Some("TimeoutError" | "AbortError") => {
-            format!("no answer within {} s", timeout_ms.div_ceil(1000))
-        }
-        _ => "no connection".to_owned(),
-    })
+    match name.as_deref() {
+        Some("TimeoutError" | "AbortError") => silent(timeout_ms),
+        _ => NetError::Unreachable("no connection".to_owned()),
+    }
 }
 
 /// What a JS exception says.

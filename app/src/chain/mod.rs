@@ -5,6 +5,7 @@ pub(crate) mod contracts;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod jobs;
+pub(crate) mod located;
 pub(crate) mod quotes;
 pub(crate) mod rounds;
 pub(crate) mod rpc;

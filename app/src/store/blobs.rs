@@ -7,7 +7,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Response};
 
-use super::{hash::digest, onchain};
+use super::{
+    hash::digest,
+    ipfs,
+    onchain::{self, Found},
+};
 use crate::{
     config::Config,
     net::{Fetch, NetError},
@@ -67,52 +71,72 @@ pub(crate) async fn get(
     if let Some(bytes) = cached(wanted).await {
         return Ok(bytes);
     }
-    match fetch(config, wanted, what).await {
-        Ok(bytes) => Ok(bytes),
-        // The store's error says more than the chain's.
-        Err(error) => match onchain::get(config, wanted).await {
-            Ok(Some(bytes)) => {
-                keep(wanted, &bytes).await;
-                Ok(bytes)
+    let sources = config.sources(&wanted.cid());
+    let error = match ipfs::race(&sources, wanted, what, TIMEOUT_MS).await {
+        Ok(bytes) => {
+            keep(wanted, &bytes).await;
+            return Ok(bytes);
+        }
+        Err(error) => error,
+    };
+    // Else the chain has it, or says under which CID IPFS has it.
+    let bytes = match onchain::get(config, wanted).await {
+        Ok(Some(Found::File(bytes))) => bytes,
+        Ok(Some(Found::Trees(roots))) => {
+            let mut whole = Err(error);
+            for root in roots {
+                match ipfs::file(config, root, what).await {
+                    Ok(bytes) if digest(&bytes).await == wanted => {
+                        whole = Ok(bytes);
+                        break;
+                    }
+                    // Anybody can say anything of any file.
+                    Ok(_) => {}
+                    Err(other) => whole = Err(other),
+                }
             }
-            Ok(None) | Err(_) => Err(error),
-        },
-    }
+            whole?
+        }
+        // The store's error says more than the chain's; it may do better another time.
+        Ok(None) | Err(_) => again(&sources, wanted, what, error).await?,
+    };
+    keep(wanted, &bytes).await;
+    Ok(bytes)
 }
 
-/// A blob from the content store, kept for later.
-async fn fetch(config: &Config, wanted: Digest, what: &str) -> Result<Vec<u8>, StoreError> {
-    let url = config.content(&wanted.cid());
+/// Further tries after one that failed.
+async fn again(
+    sources: &[String],
+    wanted: Digest,
+    what: &str,
+    mut error: StoreError,
+) -> Result<Vec<u8>, StoreError> {
     let mut pause = PAUSE_MS;
-    for attempt in 1.. {
-        let error = match Fetch::get(&url, TIMEOUT_MS).bytes().await {
-            Ok(bytes) if digest(&bytes).await == wanted => {
-                keep(wanted, &bytes).await;
-                return Ok(bytes);
-            }
-            // Hashes again only to word the error.
-            Ok(bytes) => match wanted.check(what, &bytes) {
-                Err(error) => StoreError::WrongBytes(error),
-                Ok(()) => return Ok(bytes),
-            },
-            Err(NetError::Status { status: 404 | 410, .. }) => {
-                return Err(StoreError::NotFound { what: what.to_owned() });
-            }
-            Err(reason) => StoreError::Fetch { what: what.to_owned(), reason },
-        };
-        if attempt == TRIES {
-            return Err(error);
+    for _ in 1..TRIES {
+        // What no source has now, none will have in a second.
+        if matches!(error, StoreError::NotFound { .. }) {
+            break;
         }
         TimeoutFuture::new(pause).await;
         pause *= 2;
+        match ipfs::race(sources, wanted, what, TIMEOUT_MS).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(other) => error = other,
+        }
     }
-    Err(StoreError::NotFound { what: what.to_owned() })
+    Err(error)
 }
 
 /// Stores a blob, here and in the store; its digest.
 pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Digest, StoreError> {
     let digest = digest(bytes).await;
     keep(digest, bytes).await;
+    if let Some(kubo) = &config.kubo_url {
+        ipfs::publish(kubo, bytes, what).await?;
+    }
+    if config.upload_url.is_empty() {
+        return Ok(digest);
+    }
     let url = config.upload(&digest.cid());
     let mut pause = PAUSE_MS;
     for attempt in 1.. {
@@ -122,6 +146,7 @@ pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Dig
             body: Some(Uint8Array::from(bytes).into()),
             content_type: Some("application/octet-stream"),
             timeout_ms: TIMEOUT_MS,
+            answer_ms: TIMEOUT_MS,
         };
         let reason = match sent.bytes().await {
             Ok(_) => return Ok(digest),

@@ -7,6 +7,7 @@ use delea_contracts_abi::ParameterStore;
 use delea_model_runtime::content::Digest;
 use serde_json::json;
 
+use super::dag::Cid;
 use crate::{
     chain::{
         contracts::read,
@@ -18,14 +19,27 @@ use crate::{
 
 /// Bytes of a part: what a contract's code holds.
 const PART: usize = 24_575;
+/// CIDs of one file that are tried: anybody can write any number.
+const MOST_TREES: usize = 4;
 /// Largest file that is written, in bytes: three parts, which fit one transaction (EIP-7825).
 pub(crate) const MOST: usize = 3 * PART;
 
-/// The bytes that somebody stored under a hash; nothing if nobody did. The caller checks them.
-pub(crate) async fn get(config: &Config, wanted: Digest) -> Result<Option<Vec<u8>>, RpcError> {
+/// What the chain has of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The file itself.
+    File(Vec<u8>),
+    /// CIDs under which IPFS has it, as somebody says.
+    Trees(Vec<Cid>),
+}
+
+/// What somebody stored under a hash: the file, or the binary CID of its tree; nothing if nobody did. A file is checked, a
+/// CID is anybody's word.
+pub(crate) async fn get(config: &Config, wanted: Digest) -> Result<Option<Found>, RpcError> {
     let rpc = Rpc::new(&config.rpc_url);
     let store = config.contracts.parameter_store;
     let topics = json!([ParameterStore::Stored::SIGNATURE_HASH, B256::from(wanted.0)]);
+    let mut trees = Vec::new();
     for log in history::logs(&rpc, store, topics, config.from_block).await? {
         let topics = log.topics.iter().copied();
         let Ok(stored) = ParameterStore::Stored::decode_raw_log(topics, &log.data) else {
@@ -34,10 +48,21 @@ pub(crate) async fn get(config: &Config, wanted: Digest) -> Result<Option<Vec<u8
         let bytes = parts(&rpc, store, stored.writer, stored.hash, stored.size as usize).await?;
         // Anybody can store anything under any hash.
         if Digest::of(&bytes) == wanted {
-            return Ok(Some(bytes));
+            return Ok(Some(Found::File(bytes)));
         }
+        trees.extend(Cid::from_bytes(&bytes).filter(|_| trees.len() < MOST_TREES));
     }
-    Ok(None)
+    Ok((!trees.is_empty()).then_some(Found::Trees(trees)))
+}
+
+/// Call data that says under which CID IPFS has a file; nothing if `writer` has said so before.
+pub(crate) async fn tree_call(
+    config: &Config,
+    writer: Address,
+    digest: Digest,
+    root: Cid,
+) -> Result<Option<Vec<u8>>, RpcError> {
+    store_call(config, writer, digest, &root.to_bytes()).await
 }
 
 async fn parts(

@@ -18,6 +18,7 @@ use crate::{
     browser,
     chain::{
         contracts::{self, Creation, Times},
+        located,
         transaction::{self, Call, Deed, TxError},
     },
     components::{icons, stages::Stages},
@@ -168,6 +169,9 @@ async fn make(
         return Err(say("the worker misnamed its parameters".to_owned()));
     }
     stage.try_set(Some(3));
+    for file in data.file.iter().chain([&parameters]) {
+        located::record(app, file).await?;
+    }
     if on_chain && parameters.len() <= onchain::MOST {
         let account = app.wallets.account_or_ask().await.ok_or(None)?;
         let call = onchain::store_call(&settings, account.address, genesis, &parameters).await;

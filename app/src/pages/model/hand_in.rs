@@ -16,7 +16,7 @@ use crate::{
         contracts::{self, Detail},
         history,
         jobs::{self, Outcome, Settled, Submission},
-        quotes, rounds,
+        located, quotes, rounds,
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError, error_name},
     },
@@ -300,7 +300,7 @@ async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
         say("the parameters are not in this browser any more, so there is nothing to publish")
     })?;
     blobs::put(&app.config(), &parameters, "the parameter file").await.map_err(say)?;
-    Ok(())
+    located::record(app, &parameters).await
 }
 
 /// Puts the list of checkpoints where others can fetch it, and the checkpoints at which the drawn parts
@@ -320,6 +320,7 @@ async fn publish_trace(
         for digest in [leaf.parameters, leaf.optimizer] {
             if let Some(bytes) = blobs::cached(digest).await {
                 blobs::put(&config, &bytes, "a checkpoint").await.map_err(say)?;
+                located::record(app, &bytes).await?;
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     chain::{
         bonds, jobs,
         jobs::Case,
+        located,
         rounds::{self, Average, Round},
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError},
@@ -210,9 +211,11 @@ impl Act {
             self.call(rounds::post_call(self.model.address, average.digest, average.accuracy_ppm));
         self.press.run(async move {
             let config = self.app.config();
-            blobs::put(&config, &average.parameters.into_vec(), "the average")
+            let parameters = average.parameters.into_vec();
+            blobs::put(&config, &parameters, "the average")
                 .await
                 .map_err(|error| Some(say(error)))?;
+            located::record(self.app, &parameters).await?;
             let detail = self.model.detail.get_untracked();
             let deed = Deed { doing: "Posting", done: "The average can be checked." };
             let sent = bonds::send_staked(self.app, &detail, detail.rules.bond, deed, call).await;

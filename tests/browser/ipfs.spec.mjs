@@ -47,6 +47,7 @@ test("a model too large for one block goes to IPFS and comes back from it", asyn
   await page.locator("#spec-json").fill(JSON.stringify(spec));
   await page.locator("#model-name").fill("Wide digits");
   await page.locator("#token-symbol").fill("WIDE");
+  await page.locator("#model-description").fill("Made by a test.");
   await page.getByTestId("create-submit").click();
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/, { timeout: 90_000 });
   const address = page.url().match(/0x[0-9a-fA-F]{40}/)[0];

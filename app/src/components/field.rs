@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use web_sys::{DragEvent, Event, File, FileList, HtmlInputElement};
 
+use super::icons;
+
 /// One of several, as a radio button.
 #[component]
 pub(crate) fn Radio<T>(
@@ -56,6 +58,53 @@ pub(crate) fn picked(event: &Event) -> Vec<File> {
     let files = listed(element.files());
     element.set_value("");
     files
+}
+
+/// A place to drop files on, or to choose them at.
+#[component]
+pub(crate) fn DropFiles(
+    /// What is wanted.
+    title: &'static str,
+    /// Which kinds.
+    words: &'static str,
+    /// Extensions that are offered.
+    accept: &'static str,
+    /// `data-testid` of the input.
+    testid: &'static str,
+    /// Id of the element that says what is wrong.
+    problem: &'static str,
+    /// Takes them.
+    #[prop(into)]
+    take: Callback<Vec<File>>,
+) -> impl IntoView {
+    let over = RwSignal::new(false);
+    view! {
+        <label
+            class="drop"
+            class:over=move || over.get()
+            on:dragover=move |event| { event.prevent_default(); over.set(true); }
+            on:dragleave=move |_| over.set(false)
+            on:drop=move |event: leptos::ev::DragEvent| {
+                over.set(false);
+                take.run(dropped(&event));
+            }
+        >
+            {icons::upload()}
+            <span>
+                <strong>{title}</strong>
+                <span class="muted">{words}</span>
+            </span>
+            <input
+                class="visually-hidden"
+                type="file"
+                multiple=true
+                accept=accept
+                data-testid=testid
+                aria-describedby=problem
+                on:change=move |event| take.run(picked(&event))
+            />
+        </label>
+    }
 }
 
 /// A labelled text field.

@@ -20,7 +20,7 @@ use crate::{
     app::{App, use_app},
     components::{
         bars::{Bar, Bars},
-        field::{Radio, Slider, TextField, dropped, picked},
+        field::{DropFiles, Radio, Slider, TextField},
         icons,
         layers::shape,
         sample::Example,
@@ -65,7 +65,6 @@ fn OwnFile(
     draft: Draft,
 ) -> impl IntoView {
     let app = use_app();
-    let over = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
     let files = RwSignal::new_local(Vec::<File>::new());
@@ -109,33 +108,14 @@ fn OwnFile(
         read();
     };
     view! {
-        <label
-            class="drop"
-            class:over=move || over.get()
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event: leptos::ev::DragEvent| {
-                over.set(false);
-                take(dropped(&event));
-            }
-        >
-            {icons::upload()}
-            <span>
-                <strong>"Drop a file here or choose one"</strong>
-                <span class="muted">
-                    "A table (CSV; the column named label, or the last, is the answer), a ZIP of picture folders, an IDX pair, or a text. It stays in your tab until you create the model."
-                </span>
-            </span>
-            <input
-                class="visually-hidden"
-                type="file"
-                multiple=true
-                accept=".csv,.gz,.zip,.idx,.idx3-ubyte,.idx1-ubyte,.txt,.md"
-                data-testid="data-file"
-                aria-describedby="data-problem"
-                on:change=move |event| take(picked(&event))
-            />
-        </label>
+        <DropFiles
+            title="Drop a file here or choose one"
+            words="A table (CSV; the column named label, or the last, is the answer), a ZIP of picture folders, an IDX pair, or a text. It stays in your tab until you create the model."
+            accept=".csv,.gz,.zip,.idx,.idx3-ubyte,.idx1-ubyte,.txt,.md"
+            testid="data-file"
+            problem="data-problem"
+            take
+        />
         <p id="data-problem" class="field-error" role="alert" data-testid="data-error">{move || problem.get()}</p>
         {move || busy.get().then(|| view! { <p class="muted" role="status">{icons::spinner()} " Reading the file…"</p> })}
         <Show when=move || files.with(|f| !f.is_empty())>

@@ -15,10 +15,7 @@ use web_sys::File;
 use super::{Chosen, data::bytes_of};
 use crate::{
     app::{App, use_app},
-    components::{
-        field::{dropped, picked},
-        icons,
-    },
+    components::{field::DropFiles, icons},
     format,
     jobs::{client::Client, trainer::sentence},
     store::blobs,
@@ -66,7 +63,6 @@ pub(super) fn UploadModel(
     upload: RwSignal<Option<Upload>>,
 ) -> impl IntoView {
     let app = use_app();
-    let over = RwSignal::new(false);
     let stage = RwSignal::new(Stage::Idle);
     let files = StoredValue::new_local(Vec::<File>::new());
     let worker = StoredValue::new_local(None::<Client>);
@@ -116,33 +112,14 @@ pub(super) fn UploadModel(
     };
     let busy = move || matches!(stage.get(), Stage::Reading | Stage::Trying);
     view! {
-        <label
-            class="drop"
-            class:over=move || over.get()
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event: leptos::ev::DragEvent| {
-                over.set(false);
-                take(dropped(&event));
-            }
-        >
-            {icons::upload()}
-            <span>
-                <strong>"Drop a model here or choose one"</strong>
-                <span class="muted">
-                    "ONNX (.onnx, with its data files), PyTorch (.pt, .pth), safetensors, Burn (.bpk), or a zip of spec.json and parameters.safetensors. It is read in your tab; no code in it is run."
-                </span>
-            </span>
-            <input
-                class="visually-hidden"
-                type="file"
-                multiple=true
-                accept=".onnx,.data,.bin,.safetensors,.pt,.pth,.bpk,.zip"
-                data-testid="model-file"
-                aria-describedby="model-problem"
-                on:change=move |event| take(picked(&event))
-            />
-        </label>
+        <DropFiles
+            title="Drop a model here or choose one"
+            words="ONNX (.onnx, with its data files), PyTorch (.pt, .pth), safetensors, Burn (.bpk), or a zip of spec.json and parameters.safetensors. It is read in your tab; no code in it is run."
+            accept=".onnx,.data,.bin,.safetensors,.pt,.pth,.bpk,.zip"
+            testid="model-file"
+            problem="model-problem"
+            take
+        />
         <Show when=busy>
             <p class="muted" role="status" data-testid="model-busy">
                 {icons::spinner()}

@@ -10,7 +10,7 @@ import { Protocol } from "./protocol.mjs";
 const WIDE = 16_384;
 
 // Whatever lies in the page's own store is found there; what is new goes to IPFS alone.
-async function onIpfs(world, gateways, kubo) {
+function onIpfs(world, gateways, kubo) {
   Object.assign(world.config, { gateways, kuboUrl: kubo, uploadUrl: "" });
 }
 
@@ -24,6 +24,9 @@ async function treeOf(world, hash) {
   return CID.decode(hexToBytes(bytes)).toString();
 }
 
+// The page's surroundings are shared with other tests.
+test.afterEach(({ world }) => Object.assign(world.config, { gateways: [], kuboUrl: null, uploadUrl: "/ipfs" }));
+
 async function fresh(browser, world) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -35,7 +38,7 @@ test("a model too large for one block goes to IPFS and comes back from it", asyn
   const [node, empty, hanging, lying] = await Promise.all(Array.from({ length: 4 }, () => IpfsNode.start()));
   hanging.mode = () => "hang";
   lying.mode = () => "lie";
-  await onIpfs(world, [node.gateway], node.url);
+  onIpfs(world, [node.gateway], node.url);
   await addWallet(page, world);
   await page.goto(`${world.url}/create`);
   await connect(page);
@@ -61,7 +64,7 @@ test("a model too large for one block goes to IPFS and comes back from it", asyn
   let left = 3;
   node.asked = [];
   node.mode = (cid) => (cid === root || left-- > 0 ? "serve" : "none");
-  await onIpfs(world, [hanging.gateway, lying.gateway, empty.gateway, node.gateway], null);
+  onIpfs(world, [hanging.gateway, lying.gateway, empty.gateway, node.gateway], null);
   const other = await fresh(browser, world);
   await other.goto(`${world.url}/model/${address}/train`);
   await start(other, { device: "cpu", steps: 50 });

@@ -86,7 +86,7 @@ own("a model of another runtime version is replayed by that one, fetched by its 
     config.workers.layers.runtime = `0x${"ab".repeat(32)}`;
     await route.fulfill({ response, json: config });
   });
-  const runtime = `**/ipfs/${cidOf(world.runtimes.layers)}`;
+  const runtime = `**/ipfs/${cidOf(world.runtimes.layers)}*`;
   await page.route(runtime, (route) => route.fulfill({ status: 200, body: "not it" }));
   await page.goto(`${world.url}/job/${job}`);
   await page.getByTestId("check-job").click();

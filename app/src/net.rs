@@ -1,6 +1,8 @@
 //! `fetch` with a time limit and typed errors: every request of the page goes through here, so none
 //! can hang for ever.
 
+use std::pin::pin;
+
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -36,25 +38,25 @@ pub(crate) struct Fetch<'a> {
     pub(crate) content_type: Option<&'a str>,
     /// Milliseconds until the request is given up.
     pub(crate) timeout_ms: u32,
-    /// Milliseconds until an answer must have begun.
-    pub(crate) answer_ms: u32,
 }
 
 impl<'a> Fetch<'a> {
     /// A GET.
     pub(crate) fn get(url: &'a str, timeout_ms: u32) -> Self {
-        let answer_ms = timeout_ms;
-        Self { method: "GET", url, body: None, content_type: None, timeout_ms, answer_ms }
+        Self { method: "GET", url, body: None, content_type: None, timeout_ms }
     }
 
     /// Sends; the body of a success as bytes.
     pub(crate) async fn bytes(self) -> Result<Vec<u8>, NetError> {
-        let timeout_ms = self.timeout_ms;
-        let response = self.send().await?;
-        let body = response.array_buffer().map_err(|e| unreachable(&e, timeout_ms))?;
-        let buffer: ArrayBuffer =
-            JsFuture::from(body).await.map_err(|e| unreachable(&e, timeout_ms))?.unchecked_into();
-        Ok(Uint8Array::new(&buffer).to_vec())
+        self.send().await?.bytes().await
+    }
+
+    /// Sends, as [`Fetch::bytes`], to a server that must begin to answer within so many milliseconds.
+    pub(crate) async fn bytes_if_begun(self, within_ms: u32) -> Result<Vec<u8>, NetError> {
+        match select(pin!(self.send()), TimeoutFuture::new(within_ms)).await {
+            Either::Left((answer, _)) => answer?.bytes().await,
+            Either::Right(_) => Err(silent(within_ms)),
+        }
     }
 
     /// Sends; the body of a success as text.
@@ -63,7 +65,7 @@ impl<'a> Fetch<'a> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    async fn send(self) -> Result<Response, NetError> {
+    async fn send(self) -> Result<Answer, NetError> {
         let timeout_ms = self.timeout_ms;
         let init = RequestInit::new();
         init.set_method(self.method);
@@ -79,14 +81,12 @@ impl<'a> Fetch<'a> {
         }
         let window = web_sys::window()
             .ok_or_else(|| NetError::Unreachable("there is no browser window".into()))?;
-        let answer = JsFuture::from(window.fetch_with_str_and_init(self.url, &init));
-        let response: Response = match select(answer, TimeoutFuture::new(self.answer_ms)).await {
-            Either::Left((answer, _)) => answer.map_err(|e| unreachable(&e, timeout_ms))?,
-            Either::Right(_) => return Err(silent(self.answer_ms)),
-        }
-        .unchecked_into();
+        let response: Response = JsFuture::from(window.fetch_with_str_and_init(self.url, &init))
+            .await
+            .map_err(|e| unreachable(&e, timeout_ms))?
+            .unchecked_into();
         if response.ok() {
-            return Ok(response);
+            return Ok(Answer { response, timeout_ms });
         }
         let detail = match response.text() {
             Ok(text) => JsFuture::from(text).await.ok().and_then(|t| t.as_string()),
@@ -99,6 +99,21 @@ impl<'a> Fetch<'a> {
             false => detail.chars().take(160).collect::<String>().trim().to_owned(),
         };
         Err(NetError::Status { status: response.status(), detail })
+    }
+}
+
+/// A success whose body is on its way.
+struct Answer {
+    response: Response,
+    timeout_ms: u32,
+}
+
+impl Answer {
+    async fn bytes(self) -> Result<Vec<u8>, NetError> {
+        let failed = |error: JsValue| unreachable(&error, self.timeout_ms);
+        let body = self.response.array_buffer().map_err(failed)?;
+        let buffer: ArrayBuffer = JsFuture::from(body).await.map_err(failed)?.unchecked_into();
+        Ok(Uint8Array::new(&buffer).to_vec())
     }
 }
 

@@ -51,9 +51,11 @@ impl Digest {
     }
 }
 
+/// Of RFC 4648's base32, lower case.
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
 /// RFC 4648 base32, lower case, no padding.
-fn base32(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+pub fn base32(bytes: &[u8]) -> String {
     let (mut out, mut buffer, mut bits) = (String::new(), 0u32, 0);
     for byte in bytes {
         buffer = (buffer << 8) | u32::from(*byte);
@@ -67,6 +69,21 @@ fn base32(bytes: &[u8]) -> String {
         out.push(char::from(ALPHABET[(buffer << (5 - bits)) as usize & 31]));
     }
     out
+}
+
+/// What [`base32`] wrote; nothing for a letter of another alphabet.
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let (mut out, mut buffer, mut bits) = (Vec::new(), 0u32, 0);
+    for letter in text.bytes() {
+        let value = ALPHABET.iter().position(|known| *known == letter)?;
+        buffer = (buffer << 5) | value as u32;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((buffer >> bits) as u8);
+        }
+    }
+    Some(out)
 }
 
 impl fmt::Display for Digest {

@@ -111,7 +111,6 @@ impl Rpc {
             body: Some(body.to_string().into()),
             content_type: Some("application/json"),
             timeout_ms: TIMEOUT_MS,
-            answer_ms: TIMEOUT_MS,
         }
         .text()
         .await?;

@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Response};
 
 use super::{
+    dag::{Cid, Codec},
     hash::digest,
     ipfs,
     onchain::{self, Found},
@@ -60,6 +61,15 @@ pub(crate) enum StoreError {
         /// Why.
         reason: NetError,
     },
+}
+
+/// A blob that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Its digest.
+    pub(crate) digest: Digest,
+    /// The CID under which IPFS has it, where that is another than its own.
+    pub(crate) tree: Option<Cid>,
 }
 
 /// A blob: from the cache, the content store, or the chain itself. `what` names it in messages.
@@ -127,15 +137,17 @@ async fn again(
     Err(error)
 }
 
-/// Stores a blob, here and in the store; its digest.
-pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Digest, StoreError> {
+/// Stores a blob, here and in the stores there are.
+pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Stored, StoreError> {
     let digest = digest(bytes).await;
     keep(digest, bytes).await;
-    if let Some(kubo) = &config.kubo_url {
-        ipfs::publish(kubo, bytes, what).await?;
-    }
+    let root = match &config.kubo_url {
+        Some(kubo) => Some(ipfs::publish(kubo, bytes, what).await?),
+        None => None,
+    };
+    let stored = Stored { digest, tree: root.filter(|root| root.codec == Codec::DagPb) };
     if config.upload_url.is_empty() {
-        return Ok(digest);
+        return Ok(stored);
     }
     let url = config.upload(&digest.cid());
     let mut pause = PAUSE_MS;
@@ -146,10 +158,9 @@ pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Dig
             body: Some(Uint8Array::from(bytes).into()),
             content_type: Some("application/octet-stream"),
             timeout_ms: TIMEOUT_MS,
-            answer_ms: TIMEOUT_MS,
         };
         let reason = match sent.bytes().await {
-            Ok(_) => return Ok(digest),
+            Ok(_) => return Ok(stored),
             Err(NetError::Status { status: 413, .. }) => {
                 return Err(StoreError::TooLarge { what: what.to_owned() });
             }
@@ -163,7 +174,7 @@ pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Dig
         TimeoutFuture::new(pause).await;
         pause *= 2;
     }
-    Ok(digest)
+    Ok(stored)
 }
 
 /// A blob of this browser's cache, if it is there and still whole.

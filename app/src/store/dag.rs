@@ -4,7 +4,11 @@
 //! [`WIDTH`] links. Sources: <https://specs.ipfs.tech/unixfs/> and <https://ipld.io/specs/codecs/dag-pb/spec/>. Other ways
 //! of cutting a file are read too.
 
-use delea_model_runtime::{RuntimeError, content::Digest, limits};
+use delea_model_runtime::{
+    RuntimeError,
+    content::{Digest, base32, from_base32},
+    limits,
+};
 
 /// Bytes of a leaf.
 pub(crate) const LEAF: usize = 1 << 20;
@@ -12,8 +16,8 @@ pub(crate) const LEAF: usize = 1 << 20;
 pub(crate) const WIDTH: usize = 174;
 /// Bytes of a block, at most: what IPFS peers exchange.
 pub(crate) const MAX_BLOCK: usize = 2 << 20;
-/// How deep a tree may be: with nodes of two links, more than any file that is read.
-const MAX_DEPTH: usize = 32;
+/// Blocks of a tree, at most: the largest file that is read has as many of 2 KiB. A tree of empty nodes would have no end.
+const MAX_BLOCKS: usize = 1 << 16;
 
 /// What a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,41 +35,6 @@ pub(crate) struct Cid {
     pub(crate) codec: Codec,
     /// The digest of its bytes.
     pub(crate) digest: Digest,
-}
-
-/// RFC 4648 base32, lower case, no padding.
-const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
-fn base32(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    let (mut buffer, mut bits) = (0u32, 0);
-    for byte in bytes {
-        buffer = buffer << 8 | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(char::from(ALPHABET[(buffer >> bits) as usize & 31]));
-        }
-    }
-    if bits > 0 {
-        out.push(char::from(ALPHABET[(buffer << (5 - bits)) as usize & 31]));
-    }
-    out
-}
-
-fn from_base32(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let (mut buffer, mut bits) = (0u32, 0);
-    for letter in text.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == letter)?;
-        buffer = buffer << 5 | value as u32;
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            out.push((buffer >> bits) as u8);
-        }
-    }
-    Some(out)
 }
 
 impl Cid {
@@ -259,8 +228,10 @@ pub(crate) fn read(block: &[u8]) -> Result<Node, RuntimeError> {
 /// A file that is put together from its blocks, in the order of the tree; blocks come from wherever they can be had.
 #[derive(Debug, Clone)]
 pub(crate) struct Assembly {
-    /// Blocks that are still to be read, the next one last, with their depth.
-    waiting: Vec<(Cid, usize)>,
+    /// Blocks that are still to be read, the next one last.
+    waiting: Vec<Cid>,
+    /// Blocks that were read.
+    taken: usize,
     file: Vec<u8>,
     /// Bytes in all, once the root was read.
     size: Option<u64>,
@@ -269,44 +240,42 @@ pub(crate) struct Assembly {
 impl Assembly {
     /// Begins with the root.
     pub(crate) fn new(root: Cid) -> Self {
-        Self { waiting: vec![(root, 0)], file: Vec::new(), size: None }
+        Self { waiting: vec![root], taken: 0, file: Vec::new(), size: None }
     }
 
     /// The next blocks that are wanted, in order, at most `count`; empty once the file is whole.
     pub(crate) fn wanted(&self, count: usize) -> Vec<Cid> {
-        self.waiting.iter().rev().take(count).map(|(cid, _)| *cid).collect()
+        self.waiting.iter().rev().take(count).copied().collect()
     }
 
     /// Takes the block that is wanted first.
     ///
     /// # Errors
-    /// [`RuntimeError::WrongDigest`] for other bytes; else as [`read`], and for a tree that is too deep or lies about its
-    /// size.
+    /// [`RuntimeError::WrongDigest`] for other bytes; else as [`read`], and for a tree that has too many blocks or
+    /// lies about its size.
     pub(crate) fn take(&mut self, block: &[u8]) -> Result<(), RuntimeError> {
         let bad = |reason: &str| RuntimeError::file("an IPFS file", reason);
-        let Some((cid, depth)) = self.waiting.last().copied() else { return Ok(()) };
+        let Some(cid) = self.waiting.last().copied() else { return Ok(()) };
         if block.len() > MAX_BLOCK {
             return Err(bad("a block is larger than any peer would send"));
         }
         cid.digest.check("a block", block)?;
         self.waiting.pop();
+        self.taken += 1;
         match cid.codec {
             Codec::Raw => self.file.extend_from_slice(block),
             Codec::DagPb => {
-                if depth == MAX_DEPTH {
-                    return Err(bad("its tree is too deep"));
-                }
                 let Node { data, links, size } = read(block)?;
                 self.size.get_or_insert(size);
                 self.file.extend_from_slice(&data);
-                self.waiting.extend(links.into_iter().rev().map(|cid| (cid, depth + 1)));
+                self.waiting.extend(links.into_iter().rev());
             }
         }
+        if self.taken + self.waiting.len() > MAX_BLOCKS {
+            return Err(bad("it has too many parts"));
+        }
         let length = self.file.len() as u64;
-        // Each block that is still to come has a byte at least.
-        let least = length + self.waiting.len() as u64;
-        let most = self.size.unwrap_or(limits::MAX_FILE_BYTES);
-        if least > most.saturating_add(self.waiting.len() as u64) || length > most {
+        if length > self.size.unwrap_or(limits::MAX_FILE_BYTES) {
             return Err(bad("it is longer than it says"));
         }
         if self.waiting.is_empty() && self.size.is_some_and(|size| size != length) {
@@ -456,5 +425,26 @@ mod tests {
             assembly.take(&block).unwrap();
             assert!(assembly.take(b"abc").unwrap_err().to_string().contains(word));
         }
+    }
+
+    #[test]
+    fn a_tree_without_an_end_is_refused() {
+        // Each node links twice to the one below: 2³⁰ empty leaves.
+        let mut below = Cid::of(Codec::Raw, b"");
+        let mut blocks = vec![(below, Vec::new())];
+        for _ in 0..30 {
+            let bytes = node(&[Made { cid: below, content: 0, total: 0 }; 2]);
+            below = Cid::of(Codec::DagPb, &bytes);
+            blocks.push((below, bytes));
+        }
+        let mut assembly = Assembly::new(below);
+        let error = loop {
+            let wanted = assembly.wanted(1)[0];
+            let (_, bytes) = blocks.iter().find(|(cid, _)| *cid == wanted).unwrap();
+            if let Err(error) = assembly.take(bytes) {
+                break error;
+            }
+        };
+        assert!(error.to_string().contains("too many parts"));
     }
 }

@@ -12,7 +12,7 @@ use web_sys::{Blob, FormData};
 
 use super::{
     blobs::{self, StoreError},
-    dag::{Assembly, Block, Cid, Codec, MAX_BLOCK, Tree, build, leaves},
+    dag::{Assembly, Block, Cid, MAX_BLOCK, Tree, build, leaves},
     hash::digest,
 };
 use crate::{
@@ -54,8 +54,8 @@ pub(crate) async fn race(
     sources.sort_by_key(|source| folder(source) != favourite);
     let ask = |(place, source): (usize, String)| async move {
         TimeoutFuture::new(place as u32 * STAGGER_MS).await;
-        let asked = Fetch { answer_ms: ANSWER_MS, ..Fetch::get(&source, timeout_ms) };
-        let bytes = match asked.bytes().await {
+        let asked = Fetch::get(&source, timeout_ms);
+        let bytes = match asked.bytes_if_begun(ANSWER_MS).await {
             Ok(bytes) => bytes,
             Err(NetError::Status { status: 404 | 410, .. }) => {
                 return Err(StoreError::NotFound { what: what.to_owned() });
@@ -122,8 +122,7 @@ async fn block(config: &Config, cid: Cid, what: &str) -> Result<Vec<u8>, StoreEr
     Ok(bytes)
 }
 
-/// A file's tree.
-pub(crate) async fn tree(file: &[u8]) -> Tree {
+async fn tree(file: &[u8]) -> Tree {
     let mut digests = Vec::new();
     for range in leaves(file.len()) {
         digests.push(digest(&file[range]).await);
@@ -131,17 +130,11 @@ pub(crate) async fn tree(file: &[u8]) -> Tree {
     build(file.len(), &digests)
 }
 
-/// The CID under which a file is on IPFS, if that is another than its own.
-pub(crate) async fn root_of(file: &[u8]) -> Option<Cid> {
-    let root = tree(file).await.root;
-    (root.codec == Codec::DagPb).then_some(root)
-}
-
-/// Stores a file's blocks in a Kubo node, pinned.
+/// Stores a file's blocks in a Kubo node, pinned; the CID under which IPFS then has it.
 ///
 /// # Errors
 /// [`StoreError::Upload`] with what the node said.
-pub(crate) async fn publish(kubo: &str, file: &[u8], what: &str) -> Result<(), StoreError> {
+pub(crate) async fn publish(kubo: &str, file: &[u8], what: &str) -> Result<Cid, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Put {
@@ -150,7 +143,8 @@ pub(crate) async fn publish(kubo: &str, file: &[u8], what: &str) -> Result<(), S
     let refused = |reason: NetError| StoreError::Upload { what: what.to_owned(), reason };
     let odd = |text: &str| refused(NetError::Unreachable(text.to_owned()));
     let kubo = kubo.trim_end_matches('/');
-    for (cid, block) in tree(file).await.blocks {
+    let Tree { root, blocks } = tree(file).await;
+    for (cid, block) in blocks {
         let (codec, bytes) = match &block {
             Block::Leaf(range) => ("raw", &file[range.clone()]),
             Block::Node(bytes) => ("dag-pb", &bytes[..]),
@@ -167,7 +161,6 @@ pub(crate) async fn publish(kubo: &str, file: &[u8], what: &str) -> Result<(), S
             body: Some(form.into()),
             content_type: None,
             timeout_ms: BLOCK_MS,
-            answer_ms: BLOCK_MS,
         };
         let text = sent.text().await.map_err(refused)?;
         let answer: Put =
@@ -176,5 +169,5 @@ pub(crate) async fn publish(kubo: &str, file: &[u8], what: &str) -> Result<(), S
             return Err(odd(&format!("the node calls a part {}, not {cid}", answer.key)));
         }
     }
-    Ok(())
+    Ok(root)
 }

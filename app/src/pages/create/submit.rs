@@ -146,8 +146,10 @@ async fn make(
         }
     };
     stage.try_set(Some(1));
+    let mut large = Vec::new();
     if let Some(file) = &data.file {
-        blobs::put(&settings, file, "the data set").await.map_err(|e| say(e.to_string()))?;
+        let stored = blobs::put(&settings, file, "the data set").await;
+        large.push(stored.map_err(|e| say(e.to_string()))?);
     }
     stage.try_set(Some(2));
     let manifest = Manifest {
@@ -161,16 +163,18 @@ async fn make(
     };
     let manifest = blobs::put(&settings, &manifest.to_bytes(), "the description")
         .await
-        .map_err(|e| say(e.to_string()))?;
+        .map_err(|e| say(e.to_string()))?
+        .digest;
     let stored = blobs::put(&settings, &parameters, "the parameter file")
         .await
         .map_err(|e| say(e.to_string()))?;
-    if stored != genesis {
+    if stored.digest != genesis {
         return Err(say("the worker misnamed its parameters".to_owned()));
     }
     stage.try_set(Some(3));
-    for file in data.file.iter().chain([&parameters]) {
-        located::record(app, file).await?;
+    large.push(stored);
+    for stored in large {
+        located::record(app, stored).await?;
     }
     if on_chain && parameters.len() <= onchain::MOST {
         let account = app.wallets.account_or_ask().await.ok_or(None)?;

@@ -299,8 +299,8 @@ async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
     let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
         say("the parameters are not in this browser any more, so there is nothing to publish")
     })?;
-    blobs::put(&app.config(), &parameters, "the parameter file").await.map_err(say)?;
-    located::record(app, &parameters).await
+    let stored = blobs::put(&app.config(), &parameters, "the parameter file").await;
+    located::record(app, stored.map_err(say)?).await
 }
 
 /// Puts the list of checkpoints where others can fetch it, and the checkpoints at which the drawn parts
@@ -319,13 +319,14 @@ async fn publish_trace(
         let Some(leaf) = trace.leaves().iter().find(|leaf| leaf.step == start) else { continue };
         for digest in [leaf.parameters, leaf.optimizer] {
             if let Some(bytes) = blobs::cached(digest).await {
-                blobs::put(&config, &bytes, "a checkpoint").await.map_err(say)?;
-                located::record(app, &bytes).await?;
+                let stored = blobs::put(&config, &bytes, "a checkpoint").await;
+                located::record(app, stored.map_err(say)?).await?;
             }
         }
     }
     let bytes = trace.to_bytes();
-    blobs::put(&config, &bytes, "the list of checkpoints").await.map(Some).map_err(say)
+    let stored = blobs::put(&config, &bytes, "the list of checkpoints").await;
+    stored.map(|stored| Some(stored.digest)).map_err(say)
 }
 
 /// One transaction on the way; errors name the job that waits.

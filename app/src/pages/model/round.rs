@@ -211,11 +211,8 @@ impl Act {
             self.call(rounds::post_call(self.model.address, average.digest, average.accuracy_ppm));
         self.press.run(async move {
             let config = self.app.config();
-            let parameters = average.parameters.into_vec();
-            blobs::put(&config, &parameters, "the average")
-                .await
-                .map_err(|error| Some(say(error)))?;
-            located::record(self.app, &parameters).await?;
+            let stored = blobs::put(&config, &average.parameters.into_vec(), "the average").await;
+            located::record(self.app, stored.map_err(|error| Some(say(error)))?).await?;
             let detail = self.model.detail.get_untracked();
             let deed = Deed { doing: "Posting", done: "The average can be checked." };
             let sent = bonds::send_staked(self.app, &detail, detail.rules.bond, deed, call).await;

@@ -135,7 +135,7 @@ pub(super) fn UploadModel(
             }}
         </div>
         {move || upload.get().map(|upload| view! { <Shown upload task=data.with_value(Chosen::task)/> })}
-        <Show when=move || !busy() && files.with_value(|files| !files.is_empty()) && stage.get() != Stage::Idle>
+        <Show when=move || !busy() && files.with_value(|files| !files.is_empty())>
             <button class="button" data-testid="model-read-again" on:click=move |_| read()>"Read it again"</button>
         </Show>
     }

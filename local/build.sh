@@ -83,7 +83,8 @@ worker_key() {
 
 # build_worker NAME BINARY PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES RANDOMNESS
 #
-# Those whose names begin with "graph" are the same programs with the interpreter of uploaded models in them. LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
+# Those whose names begin with "graph" are the same programs with the interpreter of uploaded models in
+# them. LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
 # that their profile keeps small stay small. WASM-OPT-LEVEL is -Oz for the WebGPU worker, whose steps
 # take five times as long without it, and none for the others: what it shortens compresses worse, and
 # the CPU worker's loops run slower after it. RANDOMNESS is where getrandom has it from: the exact tier

@@ -20,7 +20,7 @@ use crate::{
     content::Digest,
     dataset::{Dataset, DatasetHeader, FORMAT, Inputs, Targets},
     limits,
-    message::{ImportRequest, Imported},
+    message::{ImportRequest, Imported, is_text},
     rng::{Random, Stream},
     spec::{Shape, Task},
     tensors::check_size,
@@ -58,7 +58,7 @@ pub fn import(request: ImportRequest) -> Result<Imported, RuntimeError> {
         ));
     }
     let file = unpack(name, &request.file)?;
-    let examples = if text::is_text(name) {
+    let examples = if is_text(name) {
         text::read(name, &file, request.length)?
     } else if file.starts_with(&ZIP) {
         images::read(name, &file, request.shape.as_ref())?

@@ -176,6 +176,13 @@ pub struct ImportRequest {
     pub length: usize,
 }
 
+/// Whether a file is a text, by its name.
+pub fn is_text(file_name: &str) -> bool {
+    let name = file_name.to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    [".txt", ".text", ".md"].iter().any(|end| name.ends_with(end))
+}
+
 /// Files that a model can be written into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

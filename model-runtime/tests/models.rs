@@ -3,19 +3,21 @@
 #![cfg(all(feature = "cpu", feature = "graph", feature = "import"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use delea_model_runtime::{
     RuntimeError,
     dataset::Dataset,
     engine::{Device, Network, answer, infer, initialize, open, read as read_parameters},
-    import::{export, import, read_model},
-    message::{
-        Event, ExportFormat, ImportRequest, Inspection, ModelFiles, ModelRead, NamedFile, Request,
-    },
+    import::{export, read_model},
+    message::{Event, ExportFormat, Inspection, ModelFiles, ModelRead, NamedFile, Request},
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
 };
 use pollster::block_on;
+
+use common::digits;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/models");
 /// Examples whose outputs `make.py` wrote down.
@@ -23,22 +25,6 @@ const SHOWN: usize = 8;
 
 fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(format!("{FOLDER}/{name}")).unwrap()
-}
-
-fn digits() -> Vec<u8> {
-    let request = ImportRequest {
-        file_name: "digits-8x8.csv.gz".into(),
-        file: include_bytes!("../../local/samples/digits-8x8.csv.gz").to_vec().into(),
-        labels: None,
-        name: "digits".into(),
-        licence: "CC-BY-4.0".into(),
-        attribution: "Alpaydin, Kaynak".into(),
-        shape: None,
-        held_out_percent: 20,
-        reconstruct: false,
-        length: 64,
-    };
-    import(request).unwrap().dataset.into_vec()
 }
 
 fn expected(name: &str) -> Vec<Vec<f32>> {

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "cpu", feature = "import"))]
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use delea_model_runtime::{
@@ -16,21 +18,7 @@ use delea_model_runtime::{
 };
 use pollster::block_on;
 
-fn digits() -> Vec<u8> {
-    let request = ImportRequest {
-        file_name: "digits-8x8.csv.gz".into(),
-        file: include_bytes!("../../local/samples/digits-8x8.csv.gz").to_vec().into(),
-        labels: None,
-        name: "digits".into(),
-        licence: "CC-BY-4.0".into(),
-        attribution: "Alpaydin, Kaynak".into(),
-        shape: None,
-        held_out_percent: 20,
-        reconstruct: false,
-        length: 64,
-    };
-    import(request).unwrap().dataset.into_vec()
-}
+use common::digits;
 
 fn spec(layers: Vec<LayerSpec>) -> ModelSpec {
     let classes = (0..10).map(|c| c.to_string()).collect();

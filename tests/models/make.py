@@ -7,11 +7,8 @@ little, with what those libraries make of the first examples.
     KERAS_BACKEND=torch env/bin/python tests/models/make.py
 """
 
-import csv
-import gzip
 import json
 import os
-import pathlib
 import pickle
 import zipfile
 
@@ -29,13 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-HERE = pathlib.Path(__file__).parent
-SHOWN = 8
+from digits import HERE, SHOWN, labels, pixels
 
-rows = list(csv.reader(gzip.open(HERE / "../../local/samples/digits-8x8.csv.gz", "rt")))
-place = rows[0].index("label")
-labels = np.array([int(row[place]) for row in rows[1:]])
-pixels = np.array([[float(v) for i, v in enumerate(row) if i != place] for row in rows[1:]], np.float32) / 16
 shown = pixels[:SHOWN]
 cases = {}
 

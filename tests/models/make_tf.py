@@ -5,22 +5,14 @@ what TensorFlow makes of the first examples.
     env/bin/python tests/models/make_tf.py
 """
 
-import csv
-import gzip
 import json
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 import tf2onnx
 
-HERE = pathlib.Path(__file__).parent
-SHOWN = 8
+from digits import HERE, SHOWN, labels, pixels
 
-rows = list(csv.reader(gzip.open(HERE / "../../local/samples/digits-8x8.csv.gz", "rt")))
-place = rows[0].index("label")
-labels = np.array([int(row[place]) for row in rows[1:]])
-pixels = np.array([[float(v) for i, v in enumerate(row) if i != place] for row in rows[1:]], np.float32) / 16
 pictures = pixels.reshape(-1, 8, 8, 1)
 
 tf.keras.utils.set_random_seed(1)

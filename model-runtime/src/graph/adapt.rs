@@ -349,8 +349,7 @@ impl Work {
         Ok(())
     }
 
-    /// The weight and the width of a fully connected layer: its node, the name of its weight, of its bias, inputs and
-    /// outputs, and whether the weight has its outputs first.
+    /// The fully connected layer that gives a value, if one does.
     fn dense(&self, name: &str) -> Option<Dense> {
         let mut place = self.maker(name)?;
         let (nodes, known) = (&self.graph.nodes, &self.graph.parameters);

@@ -113,11 +113,11 @@ fn read_legacy(name: &str, file: &[u8]) -> Result<Vec<Found>, RuntimeError> {
     let (machine, object) = next()?;
     let (keys, list) = next()?;
     let tensors = machine.parameters(object).map_err(bad)?;
-    let kinds: HashMap<&str, (Kind, u64)> = machine
+    let kinds: HashMap<&str, Kind> = machine
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Storage { kind, key, count } => Some((key.as_str(), (*kind, *count))),
+            Item::Storage { kind, key, .. } => Some((key.as_str(), *kind)),
             _ => None,
         })
         .collect();
@@ -125,7 +125,7 @@ fn read_legacy(name: &str, file: &[u8]) -> Result<Vec<Found>, RuntimeError> {
     let mut storages: HashMap<&str, &[u8]> = HashMap::new();
     for key in keys.children(list) {
         let Item::Text(key) = &keys.items[*key] else { continue };
-        let (kind, _) =
+        let kind =
             kinds.get(key.as_str()).ok_or_else(|| bad(format!("storage {key} is unknown")))?;
         let (count, after) = rest.split_first_chunk::<8>().ok_or_else(|| bad(CUT.into()))?;
         let length = u64::from_le_bytes(*count).checked_mul(kind.size() as u64);

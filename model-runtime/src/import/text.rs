@@ -14,13 +14,6 @@ const RARE: char = '\u{fffd}';
 /// Letters of one example.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=512;
 
-/// Whether a file is a text, by its name.
-pub(super) fn is_text(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".txt", ".text", ".md"].iter().any(|end| name.ends_with(end))
-}
-
 /// Reads a text into windows of `length` letters.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use delea_model_runtime::{
     manifest::{DatasetReference, Manifest},
-    message::{Bytes, Event, ImportRequest, Request},
+    message::{Bytes, Event, ImportRequest, Request, is_text},
     spec::Task,
     tensors::check_size,
 };
@@ -167,13 +167,6 @@ struct Asked {
     held_out: u8,
     reconstruct: bool,
     length: usize,
-}
-
-/// Whether a file is a text, as the reader sees it.
-fn is_text(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".txt", ".text", ".md"].iter().any(|end| name.ends_with(end))
 }
 
 fn filled(text: &str, default: &str) -> String {

@@ -2,8 +2,10 @@
 //! [`Device`]; which one a binary has is its Cargo feature.
 
 mod answer;
+mod convolution;
 mod evaluate;
 mod fused;
+mod gelu;
 #[cfg(feature = "graph")]
 pub mod graph;
 mod layers;
@@ -13,6 +15,8 @@ mod optimizer;
 mod parameters;
 mod probe;
 mod trainer;
+#[cfg(feature = "cpu")]
+mod warm;
 
 pub use answer::{answer, open};
 pub use burn::tensor::Device;
@@ -21,3 +25,5 @@ pub use network::Network;
 pub use parameters::{initialize, load, read};
 pub use probe::probe;
 pub use trainer::Trainer;
+#[cfg(feature = "cpu")]
+pub use warm::warm;

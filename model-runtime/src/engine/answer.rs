@@ -9,7 +9,7 @@ use crate::{
     manifest::{Optimizer, TrainingConfig},
     message::{Bytes, Event, Inspection, Request, TrainJob},
     spec::{Body, ModelSpec},
-    tensors::TensorFile,
+    tensors::views,
 };
 
 /// Answers [`Request::Initialize`], [`Request::Evaluate`], [`Request::Infer`] with its parameters,
@@ -33,7 +33,7 @@ pub async fn answer(request: Request, device: &Device) -> Result<Event, RuntimeE
         }
         Request::Infer { spec, parameters, inputs } => {
             let network = open(&spec, &parameters, device)?;
-            Ok(Event::Outputs { rows: infer(&network, &spec, inputs, device).await? })
+            Ok(Event::outputs(infer(&network, &spec, inputs.into_vec(), device).await?))
         }
         Request::Inspect { spec, parameters, dataset } => {
             let inspection = inspect(spec, parameters, dataset, device).await?;
@@ -89,7 +89,7 @@ async fn inspect(
 /// As [`load`], and [`RuntimeError::OutOfMemory`].
 pub fn open(spec: &ModelSpec, parameters: &[u8], device: &Device) -> Result<Network, RuntimeError> {
     spec.check_memory(1)?;
-    load(Network::new(spec, device)?, &TensorFile::from_bytes("parameters", parameters)?)
+    load(Network::new(spec, device)?, &views("parameters", parameters)?)
 }
 
 fn parameters(bytes: Vec<u8>) -> Event {

@@ -17,7 +17,7 @@ use burn::{
     },
 };
 
-use super::linear::linear;
+use super::{convolution, gelu::gelu, linear::linear};
 use crate::{
     RuntimeError,
     rng::Random,
@@ -266,7 +266,7 @@ impl Layer {
         Ok(match (self, value) {
             (Self::Dense(layer), Features(x)) => Features(linear(layer, x)),
             (Self::Dense(layer), Sequence(x)) => Sequence(linear(layer, x)),
-            (Self::Conv2d(layer), Image(x)) => Image(layer.forward(x)),
+            (Self::Conv2d(layer), Image(x)) => Image(convolution::layer(layer, x)),
             (Self::BatchNorm(layer), Features(x)) => Features(layer.forward(x)),
             (Self::BatchNorm(layer), Image(x)) => Image(layer.forward(x)),
             (Self::LayerNorm(layer), Features(x)) => Features(layer.forward(x)),
@@ -338,7 +338,7 @@ fn activate<const D: usize>(function: Activation, x: Tensor<D>) -> Tensor<D> {
     match function {
         Activation::Relu => activation::relu(x),
         Activation::LeakyRelu => activation::leaky_relu(x, 0.01),
-        Activation::Gelu => activation::gelu(x),
+        Activation::Gelu => gelu(x),
         Activation::Silu => activation::silu(x),
         Activation::Tanh => activation::tanh(x),
         Activation::Sigmoid => activation::sigmoid(x),
@@ -372,7 +372,7 @@ impl TransformerBlock {
             input = input.mask_attn(generate_autoregressive_mask(batch, length, &x.device()));
         }
         let x = x + self.attention.forward(input).context;
-        let hidden = activation::gelu(linear(&self.expand, self.mlp_norm.forward(x.clone())));
+        let hidden = gelu(linear(&self.expand, self.mlp_norm.forward(x.clone())));
         x + linear(&self.contract, hidden)
     }
 }

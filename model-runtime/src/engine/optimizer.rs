@@ -14,7 +14,7 @@ use super::{
 use crate::{
     RuntimeError,
     manifest::{Optimizer as Kind, TrainingConfig},
-    tensors::TensorFile,
+    tensors::{TensorFile, not_finite},
 };
 
 /// Adam or SGD over every trained parameter of a network.
@@ -88,7 +88,7 @@ impl Optimizer {
                 let reason = format!("it has {} values, but its parameter {count}", values.len());
                 return Err(RuntimeError::BadParameter { name, reason });
             }
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            if let Some(at) = not_finite(&values) {
                 return Err(RuntimeError::NotFinite { place: format!("{name}, value {at}") });
             }
             Ok(Some(Tensor::from_data(TensorData::new(values, [count]), device)))

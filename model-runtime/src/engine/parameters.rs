@@ -1,5 +1,7 @@
 //! Parameters between a network and a canonical tensor file.
 
+use std::collections::BTreeMap;
+
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param, ParamMapper},
     tensor::{Tensor, TensorData, Transaction},
@@ -9,7 +11,7 @@ use super::Network;
 use crate::{
     RuntimeError,
     rng::{Random, Stream},
-    tensors::{TensorFile, TensorValue},
+    tensors::{TensorFile, TensorValue, TensorView, not_finite},
 };
 
 /// Where a visitor or mapper is: a parameter's path as `layers.0.weight`.
@@ -98,21 +100,24 @@ impl ModuleMapper for Initialize {
     }
 }
 
-/// Fills a network from a file whose tensors must be exactly the network's.
+/// Fills a network from a file's tensors, which must be exactly the network's. Each is copied once, into the network.
 ///
 /// # Errors
 /// [`RuntimeError::BadParameter`] for one missing, left over, or of another shape or type, and
 /// [`RuntimeError::NotFinite`] for a value that is no number.
-pub fn load(network: Network, file: &TensorFile) -> Result<Network, RuntimeError> {
+pub fn load(
+    network: Network,
+    file: &BTreeMap<String, TensorView<'_>>,
+) -> Result<Network, RuntimeError> {
     let mut mapper =
         Load { path: Path::default(), known: network.names(), file, used: 0, error: None };
     let network = network.map(&mut mapper);
     if let Some(error) = mapper.error {
         return Err(error);
     }
-    if mapper.used < file.tensors.len() {
+    if mapper.used < file.len() {
         let names = names(&network);
-        let extra = file.tensors.keys().find(|name| !names.iter().any(|(known, _)| known == *name));
+        let extra = file.keys().find(|name| !names.iter().any(|(known, _)| known == *name));
         return Err(RuntimeError::BadParameter {
             name: extra.cloned().unwrap_or_default(),
             reason: "the file has it, but the spec does not".into(),
@@ -125,7 +130,7 @@ struct Load<'a> {
     path: Path,
     /// Names and shapes, where they are not the module's own.
     known: Option<Vec<(String, Vec<usize>)>>,
-    file: &'a TensorFile,
+    file: &'a BTreeMap<String, TensorView<'a>>,
     used: usize,
     error: Option<RuntimeError>,
 }
@@ -133,7 +138,7 @@ struct Load<'a> {
 impl Load<'_> {
     fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, RuntimeError> {
         let bad = |reason| RuntimeError::BadParameter { name: name.to_owned(), reason };
-        let tensor = self.file.tensors.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
+        let tensor = self.file.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
         if tensor.shape != shape {
             return Err(bad(format!(
                 "its shape is {:?} in the file, but {shape:?} in the spec",
@@ -141,7 +146,7 @@ impl Load<'_> {
             )));
         }
         let values = tensor.to_f32(name)?;
-        match values.iter().position(|v| !v.is_finite()) {
+        match not_finite(&values) {
             Some(at) => {
                 Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") })
             }
@@ -244,7 +249,7 @@ pub(super) async fn tensor_file(
     let mut file = TensorFile::default();
     for ((name, shape), data) in names.into_iter().zip(data) {
         let values = host(data)?;
-        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        if let Some(at) = not_finite(&values) {
             return Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") });
         }
         file.tensors.insert(name, TensorValue::from_f32(shape, &values));

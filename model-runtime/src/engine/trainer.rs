@@ -19,7 +19,7 @@ use crate::{
     message::{Evaluation, LeafFiles, Segment, TrainJob, TrainResult},
     rng::{Random, Stream},
     spec::{Shape, Task},
-    tensors::TensorFile,
+    tensors::{TensorFile, views},
 };
 
 /// Metadata key of a checkpoint's state.
@@ -85,9 +85,9 @@ impl Trainer {
             ));
         }
         let device = device.autodiff();
-        let parameters =
-            TensorFile::from_bytes("parameters", &std::mem::take(&mut job.parameters))?;
-        let network = load(Network::new(&job.spec, &device)?, &parameters)?;
+        let parameters = std::mem::take(&mut job.parameters);
+        let network = load(Network::new(&job.spec, &device)?, &views("parameters", &parameters)?)?;
+        drop(parameters);
         let mut trainer = Self {
             optimizer: Optimizer::new(&job.config),
             end: job.segment.as_ref().map_or(job.config.steps, |segment| segment.to),
@@ -106,7 +106,7 @@ impl Trainer {
         };
         match checkpoint.and_then(|bytes| Checkpoint::read(bytes, identity).ok()) {
             Some(checkpoint) => {
-                let network = load(network, &checkpoint.parameters)?;
+                let network = load(network, &checkpoint.parameters.views())?;
                 trainer.optimizer.load(
                     &network,
                     &checkpoint.optimizer,

@@ -3,6 +3,7 @@
 use burn::tensor::{Bool, Tensor, activation};
 
 use super::{
+    super::gelu::{erf, gelu},
     Op,
     value::{Done, Fault, Floats, Host, Mask, RANK, Res, Value, broadcast, count, wide_shape},
 };
@@ -35,14 +36,14 @@ pub(super) fn unary(op: &Op, x: Tensor<1>) -> Done<Tensor<1>> {
         "Cos" => x.cos(),
         "Cosh" => x.cosh(),
         "Elu" => above(&x) + (below(&x).exp() - 1.0) * float("alpha", 1.0)?,
-        "Erf" => x.erf(),
+        "Erf" => erf(x),
         "Exp" => x.exp(),
         "Floor" => x.floor(),
         "Gelu" if op.node.text("approximate", "none")? == "tanh" => {
             let inner = (x.clone() + x.clone().powi_scalar(3) * 0.044715) * 0.797_884_6;
             x * (inner.tanh() + 1.0) * 0.5
         }
-        "Gelu" => activation::gelu(x),
+        "Gelu" => gelu(x),
         "HardSigmoid" => (x * float("alpha", 0.2)? + float("beta", 0.5)?).clamp(0.0, 1.0),
         "HardSwish" => (x.clone() / 6.0 + 0.5).clamp(0.0, 1.0) * x,
         "LeakyRelu" => activation::leaky_relu(x, f64::from(float("alpha", 0.01)?)),

@@ -3,13 +3,14 @@
 use burn::tensor::{
     Tensor,
     module::{
-        avg_pool2d, conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv3d,
+        avg_pool2d, conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv3d,
         max_pool2d,
     },
     ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions},
 };
 
 use super::{
+    super::convolution::conv2d,
     Op,
     elementwise::arithmetic,
     value::{Done, Fault, Floats, Res, Value, broadcast, count},

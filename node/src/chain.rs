@@ -11,7 +11,7 @@ use alloy::{
 };
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use delea_contracts_abi::{
-    ContractError, Jobs, Model, Vault,
+    ContractError, Jobs, Model, ParameterStore, Vault,
     bindings::{jobs::IJobs, model::IModel},
     seed_of_claim,
 };
@@ -25,6 +25,12 @@ use crate::{
 /// Looks for a receipt that went missing, and the time between two.
 const RECEIPT_LOOKS: u32 = 60;
 const RECEIPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Bytes of a part of a file on the chain, as its contract cuts it.
+const STORED_PART: u32 = 24_575;
+/// Parts of such a file, and files under one hash, at most: what a page writes in one transaction, and a few tries.
+const STORED_PARTS: u32 = 3;
+const STORED_FILES: usize = 4;
 
 /// A training's proof by replay, in the contract's order.
 pub(crate) const REPLAY: u8 = 0;
@@ -201,7 +207,7 @@ impl Chain {
         Ok(header.timestamp.max(clock.map_or(0, |clock| clock.as_secs())))
     }
 
-    /// Logs of one contract with a first topic, and those of one job where a job is given.
+    /// Logs of one contract with a first topic, and with a second where one is given.
     ///
     /// # Errors
     /// [`NodeError::Chain`].
@@ -209,14 +215,39 @@ impl Chain {
         &self,
         contract: Address,
         topic: B256,
-        job: Option<u64>,
+        about: Option<B256>,
     ) -> Result<Vec<Log>, NodeError> {
         let mut filter =
             Filter::new().address(contract).event_signature(topic).from_block(self.from_block);
-        if let Some(job) = job {
-            filter = filter.topic1(B256::from(U256::from(job)));
+        if let Some(about) = about {
+            filter = filter.topic1(about);
         }
         self.provider.get_logs(&filter).await.map_err(asking("logs"))
+    }
+
+    /// What people stored under a hash in the chain's own store, the latest first: anybody can store anything there.
+    ///
+    /// # Errors
+    /// As [`Chain::logs`] and [`Chain::read`].
+    pub(crate) async fn stored(&self, hash: B256) -> Result<Vec<Vec<u8>>, NodeError> {
+        let store = self.contracts.parameter_store;
+        let topic = ParameterStore::Stored::SIGNATURE_HASH;
+        let mut found = Vec::new();
+        for log in self.logs(store, topic, Some(hash)).await?.into_iter().rev() {
+            let Ok(log) = log.log_decode::<ParameterStore::Stored>() else { continue };
+            let ParameterStore::Stored { writer, size, .. } = log.inner.data;
+            let parts = size.div_ceil(STORED_PART);
+            if parts > STORED_PARTS || found.len() == STORED_FILES {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            for part in 0..parts {
+                let call = ParameterStore::readCall { writer, hash, part: U256::from(part) };
+                bytes.extend_from_slice(&self.read(store, call).await?);
+            }
+            found.push(bytes);
+        }
+        Ok(found)
     }
 
     /// A job.
@@ -241,7 +272,8 @@ impl Chain {
             return Err(NodeError::Cannot(format!("job {id} has no result yet")));
         }
         let jobs = self.contracts.jobs;
-        let committed = self.logs(jobs, Jobs::JobCommitted::SIGNATURE_HASH, Some(id)).await?;
+        let about = Some(B256::from(U256::from(id)));
+        let committed = self.logs(jobs, Jobs::JobCommitted::SIGNATURE_HASH, about).await?;
         let result = committed
             .iter()
             .filter_map(|log| Jobs::JobCommitted::decode_log(&log.inner).ok())
@@ -250,7 +282,7 @@ impl Chain {
             .ok_or_else(|| {
                 NodeError::Untrusted(format!("it leaves out or changes the log of job {id}"))
             })?;
-        let revealed = self.logs(jobs, Jobs::JobRevealed::SIGNATURE_HASH, Some(id)).await?;
+        let revealed = self.logs(jobs, Jobs::JobRevealed::SIGNATURE_HASH, about).await?;
         let revealed =
             revealed.iter().rev().find_map(|log| Jobs::JobRevealed::decode_log(&log.inner).ok());
         let (draw, trace) = revealed.map_or((B256::ZERO, None), |event| {

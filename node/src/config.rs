@@ -49,6 +49,8 @@ struct Site {
     #[serde(default)]
     from_block: u64,
     content_url: String,
+    #[serde(default)]
+    gateways: Vec<String>,
     upload_url: String,
     workers: Workers,
 }
@@ -75,6 +77,8 @@ pub(crate) struct Contracts {
     pub(crate) vault: Address,
     /// Scores.
     pub(crate) scores: Address,
+    /// Small files, and where large ones lie.
+    pub(crate) parameter_store: Address,
 }
 
 /// All that a node needs to know.
@@ -154,6 +158,7 @@ impl Flags {
             }
         };
         let mut content = vec![absolute(&found.content_url)];
+        content.extend(found.gateways.iter().map(|gateway| absolute(gateway)));
         content.extend(self.content.iter().cloned());
         Ok(Config {
             chain_id: found.chain_id,

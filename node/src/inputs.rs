@@ -33,7 +33,7 @@ impl Desk {
     /// # Errors
     /// [`NodeError`] of whatever is missing.
     pub(crate) async fn open(config: Config, chain: Chain) -> Result<Self, NodeError> {
-        let blobs = Blobs::open(&config)?;
+        let blobs = Blobs::open(&config)?.on(chain.clone());
         let wasm = match config.runtime.contains("://") {
             true => {
                 let bad = |error: reqwest::Error| {

@@ -3,10 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use delea_model_runtime::{content::Digest, limits::MAX_FILE_BYTES};
+use alloy::primitives::B256;
+use delea_model_runtime::{
+    content::Digest,
+    dag::{Assembly, Cid, Codec, MAX_BLOCK},
+    limits::MAX_PARAMETERS_BYTES,
+};
 use tracing::{debug, warn};
 
-use crate::{config::Config, error::NodeError};
+use crate::{chain::Chain, config::Config, error::NodeError};
 
 /// Where blobs are read and written.
 #[derive(Debug, Clone)]
@@ -15,6 +20,8 @@ pub(crate) struct Blobs {
     content: Vec<String>,
     upload: String,
     client: reqwest::Client,
+    /// Where it is told under which CIDs IPFS has large files.
+    chain: Option<Chain>,
 }
 
 impl Blobs {
@@ -30,7 +37,13 @@ impl Blobs {
             .timeout(std::time::Duration::from_secs(150))
             .build()
             .map_err(|error| NodeError::Config(error.to_string()))?;
-        Ok(Self { folder, content: config.content.clone(), upload: config.upload.clone(), client })
+        let (content, upload) = (config.content.clone(), config.upload.clone());
+        Ok(Self { folder, content, upload, client, chain: None })
+    }
+
+    /// The same, with what a chain says of files.
+    pub(crate) fn on(self, chain: Chain) -> Self {
+        Self { chain: Some(chain), ..self }
     }
 
     /// The folder.
@@ -60,13 +73,22 @@ impl Blobs {
         if let Some(bytes) = self.local(digest) {
             return Ok(bytes);
         }
-        let cid = digest.cid();
+        let cid = Cid { codec: Codec::Raw, digest };
+        let found = match self.block(cid, what, MAX_PARAMETERS_BYTES).await {
+            Some(bytes) => Some(bytes),
+            None => self.elsewhere(digest, what).await?,
+        };
+        let missing = || NodeError::Missing { what: what.to_owned(), cid: digest.cid() };
+        let bytes = found.ok_or_else(missing)?;
+        self.keep(digest, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// A block from the first store that has it whole.
+    async fn block(&self, cid: Cid, what: &str, most: u64) -> Option<Vec<u8>> {
         for base in &self.content {
-            match self.fetch(&format!("{base}{cid}")).await {
-                Ok(Some(bytes)) if Digest::of(&bytes) == digest => {
-                    self.keep(digest, &bytes)?;
-                    return Ok(bytes);
-                }
+            match self.fetch(&format!("{base}{cid}?format=raw"), most).await {
+                Ok(Some(bytes)) if Digest::of(&bytes) == cid.digest => return Some(bytes),
                 Ok(Some(bytes)) => warn!(
                     %base, what, found = %Digest::of(&bytes).cid(), wanted = %cid,
                     "a store sent other bytes than asked for"
@@ -75,10 +97,40 @@ impl Blobs {
                 Err(error) => warn!(%base, what, %error, "a store did not answer"),
             }
         }
-        Err(NodeError::Missing { what: what.to_owned(), cid })
+        None
     }
 
-    async fn fetch(&self, url: &str) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    /// A file that the chain has, or of which it says under which CID IPFS has it.
+    async fn elsewhere(&self, digest: Digest, what: &str) -> Result<Option<Vec<u8>>, NodeError> {
+        let Some(chain) = &self.chain else { return Ok(None) };
+        for stored in chain.stored(B256::from(digest.0)).await? {
+            if Digest::of(&stored) == digest {
+                return Ok(Some(stored));
+            }
+            let Some(root) = Cid::from_bytes(&stored) else { continue };
+            match self.tree(root, what).await {
+                Ok(Some(bytes)) if Digest::of(&bytes) == digest => return Ok(Some(bytes)),
+                Ok(_) => debug!(%root, what, "not there, or another file"),
+                // Anybody can say anything of any file.
+                Err(error) => warn!(%root, what, %error, "a tree cannot be read"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file by the CID of its tree, if all its blocks are somewhere.
+    async fn tree(&self, root: Cid, what: &str) -> Result<Option<Vec<u8>>, NodeError> {
+        let (mut assembly, mut whole) = (Assembly::new(root), Vec::new());
+        while let Some(cid) = assembly.wanted(1).first().copied() {
+            let Some(block) = self.block(cid, what, MAX_BLOCK as u64).await else {
+                return Ok(None);
+            };
+            whole.extend_from_slice(&assembly.take(&block)?);
+        }
+        Ok(Some(whole))
+    }
+
+    async fn fetch(&self, url: &str, most: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
         let mut response = self.client.get(url).send().await?;
         if !response.status().is_success() {
             return Ok(None);
@@ -86,7 +138,7 @@ impl Blobs {
         let mut bytes = Vec::new();
         while let Some(part) = response.chunk().await? {
             bytes.extend_from_slice(&part);
-            if bytes.len() as u64 > MAX_FILE_BYTES {
+            if bytes.len() as u64 > most {
                 return Ok(None);
             }
         }

@@ -30,6 +30,11 @@ export class IpfsNode {
     return `${this.url}/ipfs/`;
   }
 
+  /** Cuts a file into blocks, as IPFS does; its CID. */
+  async add(bytes) {
+    return unixfs(this.helia).addBytes(bytes, { cidVersion: 1, rawLeaves: true });
+  }
+
   /** A file as IPFS reads it. */
   async cat(cid) {
     const parts = [];

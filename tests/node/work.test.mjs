@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { toHex } from "viem";
+import { IpfsNode } from "../browser/ipfs.mjs";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
 import { loadWorker } from "../../local/runtime.mjs";
@@ -75,6 +77,30 @@ test("an uploaded model is trained by one node and checked by another, by the ru
   const head = await uploaded.read("Model", "version", [1n]);
   assert.ok(head.accuracyPpm > 900_000, `${head.accuracyPpm}`);
   assert.equal(await auditor.stop(), 0);
+});
+
+test("parameters that only IPFS has are found by what the chain says of them", async () => {
+  const { manifest } = await Bench.open(world, protocol);
+  const worker = await loadWorker("dist/workers", "cpu");
+  const spec = { ...manifest.spec, layers: [{ type: "flatten" }, { type: "dense", units: 4096 }, { type: "activation", function: "relu" }, { type: "dense", units: 10 }] };
+  const { parameters, digest } = await worker({ type: "initialize", spec, seed: 7 });
+  const described = await world.content.put(Buffer.from(JSON.stringify({ ...manifest, spec })));
+  const wide = await protocol.sibling({}, { manifest: described, genesis: digest });
+  const ipfs = await IpfsNode.start();
+  const { bytes } = await ipfs.add(parameters);
+  const arguments_ = ["train", wide.model, "--steps", "20", "--content", ipfs.gateway];
+  const lost = await run(world, WORKER, arguments_);
+  assert.equal(lost.code, 2);
+  assert.match(lost.lines.join("\n"), /the parameters it starts from/);
+
+  const tell = (who, told) => protocol.send(person(who), "ParameterStore", "store", [digest, told.length, 0n, [toHex(told)]]);
+  await tell(4, bytes);
+  // Anybody can say anything of any file.
+  await tell(5, (await ipfs.add(Buffer.alloc(3 << 20, 7))).bytes);
+  const found = await run(world, WORKER, arguments_);
+  assert.equal(found.code, 0, found.lines.join("\n"));
+  assert.ok(ipfs.asked.filter((cid) => cid.startsWith("bafkrei")).length > 2);
+  await ipfs.stop();
 });
 
 test("what is not there, or not allowed, is said in a sentence", async () => {

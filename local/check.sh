@@ -30,8 +30,8 @@ check_format() {
 }
 
 check_lint() {
-  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring --all-targets -- -D warnings
-  cargo clippy --locked -p delea-model-runtime --features cpu,graph,import --all-targets -- -D warnings
+  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring -p gemm --all-targets -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features cpu,graph,import,ipfs --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu --bin cpu-worker -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu,graph --bin gpu-worker -- -D warnings
 }
@@ -39,8 +39,8 @@ check_lint() {
 check_rust() {
   cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
   install_onnx_cases
-  # Broken ONNX files: some, or millions, which take eight minutes.
-  ONNX_FUZZ_ROUNDS=${FULL:+30000} cargo test --locked -p delea-model-runtime --features cpu,graph,import
+  # Broken files: some, or millions, which take sixteen minutes.
+  ONNX_FUZZ_ROUNDS=${FULL:+30000} FUZZ_SECONDS=${FULL:+150} cargo test --locked -p gemm -p delea-model-runtime --features cpu,graph,import,ipfs
 }
 
 check_contracts() {
@@ -64,7 +64,22 @@ check_contracts() {
 check_wasm() {
   build_workers
   WORKERS=$WORKERS node --test tests/wasm/*.test.mjs
-  if [ -n "$FULL" ]; then check_reproducible; fi
+  if [ -n "$FULL" ]; then
+    check_onnx_in_wasm
+    check_reproducible
+  fi
+}
+
+# The ONNX project's cases once more, with the interpreter as wasm.
+check_onnx_in_wasm() {
+  local program
+  install_onnx_cases
+  install_wasi
+  say "Building the ONNX cases' test for wasm"
+  run onnx-wasm "building the ONNX cases' test for wasm" env RUSTFLAGS="-C target-feature=+simd128" \
+    cargo test --locked --no-run --target wasm32-wasip1 -p delea-model-runtime --features cpu,graph,import --test onnx
+  program=$(grep -o '[^(]*onnx-[0-9a-f]*\.wasm' "$LOGS/onnx-wasm.log" | tail -n 1)
+  ONNX_FUZZ_ROUNDS=20 node --no-warnings tests/onnx/wasi.mjs "$program" "$ONNX_NODE_TESTS" --nocapture
 }
 
 # The exact tier in four engines, and headless nodes on a real chain, honest and not.

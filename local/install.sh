@@ -112,6 +112,13 @@ install_venv() {
   run venv "making a Python environment" python3 -m venv "$1"
 }
 
+# install_wasi: Rust's target for wasm with files, which tests alone need.
+install_wasi() {
+  rustc --print target-libdir --target wasm32-wasip1 2>/dev/null | xargs -I{} test -d {} && return
+  timeout 300 rustup target add wasm32-wasip1 >"$LOGS/rustup-wasi.log" 2>&1 ||
+    die "rustup could not add wasm32-wasip1 (see $LOGS/rustup-wasi.log); is the network there?"
+}
+
 # install_onnx_cases: the ONNX project's own cases of operators, from its Python package; sets ONNX_NODE_TESTS.
 install_onnx_cases() {
   local folder=$CACHE/onnx-$ONNX_VERSION

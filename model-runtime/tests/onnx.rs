@@ -3,6 +3,9 @@
 #![cfg(all(feature = "cpu", feature = "graph", feature = "import"))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/broken.rs"]
+mod breakage;
+
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,8 +21,9 @@ use delea_model_runtime::{
         Constant, Values,
         onnx::{self, Onnx, read, read_tensor},
     },
-    rng::{Random, Stream},
 };
+
+use breakage::broken;
 
 /// Cases that pass, at least: the rest is refused with a reason.
 const LEAST: usize = 1_288;
@@ -327,7 +331,7 @@ fn broken_files_never_panic() {
         return;
     }
     let rounds: u64 =
-        std::env::var("ONNX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+        std::env::var("ONNX_FUZZ_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let (mut panics, mut ran) = (Vec::new(), 0);
@@ -335,22 +339,7 @@ fn broken_files_never_panic() {
         let Ok(case) = Case::read(folder) else { continue };
         let bytes = std::fs::read(folder.join("model.onnx")).unwrap();
         for round in 0..rounds {
-            let mut random = Random::new(round << 32 | number as u64, Stream::Step(0));
-            let mut pick =
-                |below: usize| ((random.uniform() * below as f32) as usize).min(below - 1);
-            let mut broken = bytes.clone();
-            for _ in 0..=pick(3) {
-                if broken.len() < 2 {
-                    break;
-                }
-                let place = pick(broken.len());
-                match pick(4) {
-                    0 => broken.truncate(place.max(1)),
-                    1 => drop(broken.remove(place)),
-                    2 => broken[place] ^= 1 << pick(8),
-                    _ => broken[place] = pick(256) as u8,
-                }
-            }
+            let broken = broken(&bytes, round << 32 | number as u64);
             let outcome = catch_unwind(|| {
                 let Ok(onnx) = read("broken.onnx", broken.clone().into(), &HashMap::new()) else {
                     return false;

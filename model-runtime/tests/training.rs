@@ -217,7 +217,7 @@ fn every_layer_is_built_trained_saved_and_loaded() {
             .map(|(_, t)| t.len() as u64)
             .sum();
         assert_eq!(count, spec.parameter_count().unwrap());
-        let network = load(Network::new(&spec, &Device::flex()).unwrap(), &new).unwrap();
+        let network = load(Network::new(&spec, &Device::flex()).unwrap(), &new.views()).unwrap();
         assert_eq!(block_on(read(&network)).unwrap().to_bytes(), result.parameters.to_vec());
         let evaluation = block_on(evaluate(&network, &spec, &data, 5, &Device::flex())).unwrap();
         assert_eq!(evaluation, result.evaluation);

@@ -23,7 +23,7 @@
 //! | `…/history` | `history`, `job-row` (`data-kind`: `train`, `infer`), `versions`, `version` (`data-id`), `versions-plot`, `go-back`, `rollback-notice`, `rollback-left`, `rollback-execute`, `rollback-stop`, `turns`, `turn` |
 //! | `/job/:id` | `job-state` (`data-state`), `job-facts`, `doubt-left`, `job-doubt`, `job-settle`, `job-end`, `case`, `case-draw`, `case-close`, `job-step`, `check-job`, `check-runtime`, `check-verdict` (`data-holds`), `check-failed` |
 //! | `/create` | `data-own`, `data-published`, `data-file`, `data-error`, `data-name`, `data-maker`, `data-licence`, `data-held-out`, `data-read-again`, `published-data`, `data-preview`, `template-<id>`, `advanced`, `learning-rate`, `batch-size`, `default-steps`, `spec-json`, `model-name`, `token-symbol`, `model-description`, `token-supply`, `reference-steps`, `payout-speed`, `use-price`, `curve-plot`, `curve-words`, `on-chain`, `create-submit`, `create-missing`, `create-error` |
-//! | `/account` | `holding`, `bonds-free`, `bonds-withdraw`, `checkpoint` |
+//! | `/account` | `holding`, `bonds-free`, `bonds-withdraw`, `checkpoint`, `taken`, `budget`, `free-space` |
 //! | a fault of the page | `page-fault` |
 
 // Leptos' component macro writes `pub` for what this binary keeps to itself.

@@ -8,7 +8,7 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestInit, Response};
+use web_sys::{AbortSignal, Blob, Headers, RequestInit, Response};
 
 /// Why a request brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,10 +51,11 @@ impl<'a> Fetch<'a> {
         self.send().await?.bytes().await
     }
 
-    /// Sends, as [`Fetch::bytes`], to a server that must begin to answer within so many milliseconds.
-    pub(crate) async fn bytes_if_begun(self, within_ms: u32) -> Result<Vec<u8>, NetError> {
+    /// Sends to a server that must begin to answer within so many milliseconds; the body of a success as a file of the
+    /// browser's, which need not be in memory.
+    pub(crate) async fn file_if_begun(self, within_ms: u32) -> Result<Blob, NetError> {
         match select(pin!(self.send()), TimeoutFuture::new(within_ms)).await {
-            Either::Left((answer, _)) => answer?.bytes().await,
+            Either::Left((answer, _)) => answer?.file().await,
             Either::Right(_) => Err(silent(within_ms)),
         }
     }
@@ -109,6 +110,12 @@ struct Answer {
 }
 
 impl Answer {
+    async fn file(self) -> Result<Blob, NetError> {
+        let failed = |error: JsValue| unreachable(&error, self.timeout_ms);
+        let body = self.response.blob().map_err(failed)?;
+        Ok(JsFuture::from(body).await.map_err(failed)?.unchecked_into())
+    }
+
     async fn bytes(self) -> Result<Vec<u8>, NetError> {
         let failed = |error: JsValue| unreachable(&error, self.timeout_ms);
         let body = self.response.array_buffer().map_err(failed)?;

@@ -39,7 +39,11 @@ impl Digest {
 
     /// Errors unless `bytes` hash to this digest. `what` names the blob in the message.
     pub fn check(&self, what: &str, bytes: &[u8]) -> Result<(), RuntimeError> {
-        let found = Self::of(bytes);
+        self.matches(what, Self::of(bytes))
+    }
+
+    /// Errors unless `found` is this digest. `what` names the blob in the message.
+    pub fn matches(&self, what: &str, found: Self) -> Result<(), RuntimeError> {
         if found == *self {
             return Ok(());
         }

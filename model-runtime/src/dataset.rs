@@ -208,7 +208,7 @@ impl Dataset {
             _ => Inputs::F32(inputs.to_f32("inputs")?),
         };
         if let Inputs::F32(values) = &inputs
-            && let Some(at) = values.iter().position(|v| !v.is_finite())
+            && let Some(at) = crate::tensors::not_finite(values)
         {
             return Err(RuntimeError::NotFinite {
                 place: format!("example {}, value {}", at / width, at % width),

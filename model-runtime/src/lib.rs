@@ -8,6 +8,8 @@ pub mod average;
 pub mod call;
 pub mod commitment;
 pub mod content;
+#[cfg(feature = "ipfs")]
+pub mod dag;
 pub mod dataset;
 pub mod error;
 #[cfg(any(feature = "graph", feature = "import", not(feature = "engine")))]
@@ -35,4 +37,4 @@ pub mod worker;
 pub use error::RuntimeError;
 
 /// Version of the exact tier's rules. Whatever changes the bits of any result raises it.
-pub const RUNTIME_VERSION: u32 = 1;
+pub const RUNTIME_VERSION: u32 = 2;

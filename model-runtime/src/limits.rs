@@ -9,8 +9,11 @@ pub const MAX_DIMENSION: usize = 65_536;
 /// Bytes that a training may need by [`crate::spec::ModelSpec::training_bytes`]. wasm32 addresses
 /// 4 GiB; half of it leaves room for the data set, the allocator's slack and the copy being saved.
 pub const MAX_TRAINING_BYTES: u64 = 2 << 30;
-/// Bytes of one uploaded file, refused before it is read.
+/// Bytes of one file of a data set, refused before it is read.
 pub const MAX_FILE_BYTES: u64 = 128 << 20;
+/// Bytes of one file of parameters, refused before it is read: more than any model has whose training is within
+/// [`MAX_TRAINING_BYTES`], and few enough to be in memory three times while a model is read.
+pub const MAX_PARAMETERS_BYTES: u64 = 512 << 20;
 /// Bytes that a compressed file may unpack to; more is treated as a zip bomb.
 pub const MAX_UNPACKED_BYTES: u64 = 512 << 20;
 /// Examples in one data set.
@@ -23,8 +26,8 @@ pub const MAX_CLASSES: usize = 1_000;
 pub const MAX_BATCH: usize = 4_096;
 /// Steps in one job; the on-chain field is a u32 and a job of this length runs for days.
 pub const MAX_STEPS: u32 = 10_000_000;
-/// Numbers in one model's parameter file: 800 MB as f32, what a tab can hold once.
-pub const MAX_PARAMETERS: u64 = 200_000_000;
+/// Numbers in one model's parameter file: 512 MiB as f32.
+pub const MAX_PARAMETERS: u64 = MAX_PARAMETERS_BYTES / 4;
 /// Nodes in one graph; large language models have a few thousand.
 pub const MAX_NODES: usize = 20_000;
 /// How deep graphs may nest in branches.

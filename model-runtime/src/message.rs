@@ -13,7 +13,7 @@ use crate::{
     spec::{ModelSpec, Shape, Task},
 };
 
-pub use crate::wire::Bytes;
+pub use crate::wire::{Bytes, Floats};
 
 /// A message with the number of the request it belongs to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub enum Request {
         /// "the parameters last sent".
         parameters: Bytes,
         /// Examples one after the other, each of the spec's input length, scaled as the data set.
-        inputs: Vec<f32>,
+        inputs: Floats,
     },
     /// Average parameter files, as a round of several trainings publishes. Answer:
     /// [`Event::Parameters`].
@@ -264,7 +264,7 @@ pub enum Event {
     /// Outputs of [`Request::Infer`]: probabilities for a classification, values for a regression.
     Outputs {
         /// One row of the task's width an example.
-        rows: Vec<Vec<f32>>,
+        rows: Vec<Floats>,
     },
     /// Checkpoints kept in this browser.
     Checkpoints {
@@ -282,6 +282,13 @@ pub enum Event {
     },
     /// A model that was tried.
     Inspected(Box<Inspection>),
+}
+
+impl Event {
+    /// [`Event::Outputs`] of plain numbers.
+    pub fn outputs(rows: Vec<Vec<f32>>) -> Self {
+        Self::Outputs { rows: rows.into_iter().map(Into::into).collect() }
+    }
 }
 
 /// Which tier computes, and on what.

@@ -72,13 +72,17 @@ impl TensorValue {
         self.bytes.is_empty()
     }
 
+    /// The same tensor, its bytes left where they are.
+    pub fn view(&self) -> TensorView<'_> {
+        TensorView { shape: self.shape.clone(), element: self.element, bytes: &self.bytes }
+    }
+
     /// The values as f32; `name` is for the message.
     ///
     /// # Errors
     /// If the element type is another.
     pub fn to_f32(&self, name: &str) -> Result<Vec<f32>, RuntimeError> {
-        self.expect(name, Element::F32)?;
-        Ok(f32_values(&self.bytes))
+        self.view().to_f32(name)
     }
 
     /// The values as u32; `name` is for the message.
@@ -86,12 +90,30 @@ impl TensorValue {
     /// # Errors
     /// If the element type is another.
     pub fn to_u32(&self, name: &str) -> Result<Vec<u32>, RuntimeError> {
-        self.expect(name, Element::U32)?;
-        Ok(self.words().map(u32::from_le_bytes).collect())
+        self.view().expect(name, Element::U32)?;
+        Ok(self.bytes.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect())
     }
+}
 
-    fn words(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
-        self.bytes.chunks_exact(4).map(|c| [c[0], c[1], c[2], c[3]])
+/// A tensor in a file that somebody else holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorView<'a> {
+    /// Sides, outermost first.
+    pub shape: Vec<usize>,
+    /// Element type.
+    pub element: Element,
+    /// Little-endian values, row-major.
+    pub bytes: &'a [u8],
+}
+
+impl TensorView<'_> {
+    /// The values as f32; `name` is for the message.
+    ///
+    /// # Errors
+    /// If the element type is another.
+    pub fn to_f32(&self, name: &str) -> Result<Vec<f32>, RuntimeError> {
+        self.expect(name, Element::F32)?;
+        Ok(f32_values(self.bytes))
     }
 
     fn expect(&self, name: &str, element: Element) -> Result<(), RuntimeError> {
@@ -121,6 +143,19 @@ pub(crate) fn f32_values(bytes: &[u8]) -> Vec<f32> {
         false => words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
     }
 }
+
+/// Where a value is no number, if one is.
+pub(crate) fn not_finite(values: &[f32]) -> Option<usize> {
+    // A whole block is looked at without a branch, which is vector code.
+    let odd = |value: &f32| !value.is_finite();
+    values.chunks(BLOCK).enumerate().find_map(|(place, block)| {
+        let any = block.iter().fold(false, |any, value| any | odd(value));
+        any.then(|| block.iter().position(odd).map_or(0, |at| place * BLOCK + at))
+    })
+}
+
+/// Values that are looked at together.
+const BLOCK: usize = 1024;
 
 /// Named tensors with metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -162,32 +197,55 @@ impl TensorFile {
     /// Reads any safetensors file of F32, U8 and U32 tensors; `name` is for messages.
     ///
     /// # Errors
-    /// [`RuntimeError::FileTooLarge`], or [`RuntimeError::BadFile`] with the reader's reason.
+    /// As [`views`].
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, RuntimeError> {
-        check_size(name, bytes.len() as u64)?;
-        let bad = |reason: String| RuntimeError::file(name, reason);
-        let (_, header) = SafeTensors::read_metadata(bytes)
-            .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
-        let mut tensors = BTreeMap::new();
-        for (tensor, view) in file.iter() {
+        let tensors = views(name, bytes)?
+            .into_iter()
+            .map(|(tensor, view)| {
+                (tensor, TensorValue::new(view.shape, view.element, view.bytes.to_vec()))
+            })
+            .collect();
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| unread(name, &e))?;
+        let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        Ok(Self { metadata, tensors })
+    }
+
+    /// The tensors, left where they are.
+    pub fn views(&self) -> BTreeMap<String, TensorView<'_>> {
+        self.tensors.iter().map(|(name, value)| (name.clone(), value.view())).collect()
+    }
+}
+
+/// The tensors of any safetensors file of F32, U8 and U32 tensors, left where they are; `name` is for messages.
+///
+/// # Errors
+/// [`RuntimeError::FileTooLarge`], or [`RuntimeError::BadFile`] with the reader's reason.
+pub fn views<'a>(
+    name: &str,
+    bytes: &'a [u8],
+) -> Result<BTreeMap<String, TensorView<'a>>, RuntimeError> {
+    check_parameters_size(name, bytes.len() as u64)?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| unread(name, &e))?;
+    file.iter()
+        .map(|(tensor, view)| {
             let element = match view.dtype() {
                 Dtype::F32 => Element::F32,
                 Dtype::U8 => Element::U8,
                 Dtype::U32 => Element::U32,
                 other => {
-                    return Err(bad(format!(
-                        "the tensor {tensor} is {other:?}; F32, U8 and U32 are read"
-                    )));
+                    let reason =
+                        format!("the tensor {tensor} is {other:?}; F32, U8 and U32 are read");
+                    return Err(RuntimeError::file(name, reason));
                 }
             };
-            let value = TensorValue::new(view.shape().to_vec(), element, view.data().to_vec());
-            tensors.insert(tensor.to_owned(), value);
-        }
-        let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-        Ok(Self { metadata, tensors })
-    }
+            let view = TensorView { shape: view.shape().to_vec(), element, bytes: view.data() };
+            Ok((tensor.to_owned(), view))
+        })
+        .collect()
+}
+
+fn unread(name: &str, error: &safetensors::SafeTensorError) -> RuntimeError {
+    RuntimeError::file(name, format!("not a safetensors file: {error}"))
 }
 
 /// A tensor's entry in the header, its fields in the order the format's own writer uses.
@@ -203,18 +261,30 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Refuses a file by its size.
+/// Refuses a data set's file by its size.
 ///
 /// # Errors
 /// [`RuntimeError::FileTooLarge`] above [`limits::MAX_FILE_BYTES`].
 pub fn check_size(name: &str, bytes: u64) -> Result<(), RuntimeError> {
-    if bytes <= limits::MAX_FILE_BYTES {
+    check_below(name, bytes, limits::MAX_FILE_BYTES)
+}
+
+/// Refuses a file of parameters by its size.
+///
+/// # Errors
+/// [`RuntimeError::FileTooLarge`] above [`limits::MAX_PARAMETERS_BYTES`].
+pub fn check_parameters_size(name: &str, bytes: u64) -> Result<(), RuntimeError> {
+    check_below(name, bytes, limits::MAX_PARAMETERS_BYTES)
+}
+
+fn check_below(name: &str, bytes: u64, limit: u64) -> Result<(), RuntimeError> {
+    if bytes <= limit {
         return Ok(());
     }
     Err(RuntimeError::FileTooLarge {
         name: name.into(),
         found_mib: bytes.div_ceil(1 << 20),
-        limit_mib: limits::MAX_FILE_BYTES >> 20,
+        limit_mib: limit >> 20,
     })
 }
 

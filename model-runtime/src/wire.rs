@@ -11,22 +11,47 @@ use js_sys::{Array, Uint8Array};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::RuntimeError;
+use crate::{
+    RuntimeError,
+    content::Digest,
+    tensors::{f32_bytes, f32_values},
+};
 
 /// A file or tensor's bytes in a message. Cloning it does not copy them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bytes(Arc<Vec<u8>>);
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bytes {
+    here: Arc<Vec<u8>>,
+    /// Where they are instead, until a worker reads them.
+    #[cfg(target_family = "wasm")]
+    file: Option<(web_sys::Blob, Option<Digest>)>,
+}
 
 impl Bytes {
     /// The bytes themselves, copied only if another message still holds them.
     pub fn into_vec(self) -> Vec<u8> {
-        Arc::unwrap_or_clone(self.0)
+        Arc::unwrap_or_clone(self.here)
+    }
+
+    /// Bytes of a file that the worker is to read, and to check if their digest is known. Whoever made them holds none of
+    /// them. Outside of browsers there are no such files, and these are no bytes.
+    pub fn of_file(file: web_sys::Blob, digest: Option<Digest>) -> Self {
+        #[cfg(target_family = "wasm")]
+        return Self { here: Arc::default(), file: Some((file, digest)) };
+        #[cfg(not(target_family = "wasm"))]
+        {
+            let (_, _) = (file, digest);
+            Self::default()
+        }
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(bytes))
+        Self {
+            here: Arc::new(bytes),
+            #[cfg(target_family = "wasm")]
+            file: None,
+        }
     }
 }
 
@@ -34,7 +59,48 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        &self.here
+    }
+}
+
+/// Numbers in a message, as [`Bytes`]: little-endian f32.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Floats(Vec<f32>);
+
+impl Floats {
+    /// The numbers themselves.
+    pub fn into_vec(self) -> Vec<f32> {
+        self.0
+    }
+}
+
+impl From<Vec<f32>> for Floats {
+    fn from(values: Vec<f32>) -> Self {
+        Self(values)
+    }
+}
+
+impl Deref for Floats {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
         &self.0
+    }
+}
+
+impl Serialize for Floats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Bytes::from(f32_bytes(&self.0)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Floats {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = Bytes::deserialize(deserializer)?;
+        if !bytes.len().is_multiple_of(4) {
+            return Err(serde::de::Error::custom(format!("{} bytes are no numbers", bytes.len())));
+        }
+        Ok(Self(f32_values(&bytes)))
     }
 }
 
@@ -133,6 +199,12 @@ pub fn to_js<T: Serialize>(value: &T) -> Result<(Array, Array), RuntimeError> {
     let (json, beside) = encode(value)?;
     let (message, buffers) = (Array::of1(&json.into()), Array::new());
     for bytes in beside {
+        #[cfg(target_family = "wasm")]
+        if let Some((file, digest)) = bytes.file {
+            let digest = digest.map_or(JsValue::NULL, |digest| digest.to_string().into());
+            message.push(&Array::of2(&file, &digest));
+            continue;
+        }
         let array = Uint8Array::from(&*bytes);
         buffers.push(&array.buffer());
         message.push(&array);
@@ -148,10 +220,72 @@ pub fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, RuntimeError> 
     let other = || protocol("it is not a list of a text and buffers".into());
     let message: &Array = value.dyn_ref().ok_or_else(other)?;
     let json = message.get(0).as_string().ok_or_else(other)?;
-    let beside = message.iter().skip(1).map(|part| {
-        part.dyn_ref::<Uint8Array>().map(|array| Bytes::from(array.to_vec())).ok_or_else(other)
+    let beside = message.iter().skip(1).map(|part| match part.dyn_ref::<Uint8Array>() {
+        Some(array) => Ok(Bytes::from(array.to_vec())),
+        #[cfg(all(target_family = "wasm", feature = "worker"))]
+        None => file::read(&part),
+        #[cfg(not(all(target_family = "wasm", feature = "worker")))]
+        None => Err(other()),
     });
     decode(&json, beside.collect::<Result<_, _>>()?)
+}
+
+/// What [`RuntimeError::WrongDigest`] calls a file that a page had kept.
+pub const KEPT_FILE: &str = "a file of this browser";
+
+/// Files in a message, on the worker's side.
+#[cfg(all(target_family = "wasm", feature = "worker"))]
+mod file {
+    use js_sys::{Array, Uint8Array};
+    use sha2::{Digest as _, Sha256};
+    use wasm_bindgen::{JsCast, JsValue};
+    use web_sys::{Blob, FileReaderSync};
+
+    use super::{Bytes, protocol};
+    use crate::{RuntimeError, content::Digest};
+
+    /// Bytes that are read at a time.
+    const SLICE: u32 = 8 << 20;
+
+    /// Reads what [`super::to_js`] made of a file: straight into this worker's memory, once.
+    pub(super) fn read(part: &JsValue) -> Result<Bytes, RuntimeError> {
+        let pair: &Array = part
+            .dyn_ref()
+            .ok_or_else(|| protocol("a part of it is neither a buffer nor a file".into()))?;
+        let blob: Blob =
+            pair.get(0).dyn_into().map_err(|_| protocol("a part of it is no file".into()))?;
+        let wanted = pair.get(1).as_string().map(|text| text.parse::<Digest>()).transpose()?;
+        let unread = |error: JsValue| RuntimeError::Storage {
+            reason: format!("a file cannot be read: {}", js_sys::Error::from(error).message()),
+        };
+        let size = blob.size() as usize;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(|_| RuntimeError::OutOfMemory {
+            needed_mib: (size as u64).div_ceil(1 << 20),
+            limit_mib: crate::limits::MAX_TRAINING_BYTES >> 20,
+        })?;
+        bytes.resize(size, 0);
+        let (reader, mut hash) = (FileReaderSync::new().map_err(unread)?, Sha256::new());
+        for slice in bytes.chunks_mut(SLICE as usize).enumerate() {
+            let (place, to) = slice;
+            let start = place as f64 * f64::from(SLICE);
+            let part =
+                blob.slice_with_f64_and_f64(start, start + to.len() as f64).map_err(unread)?;
+            let read = reader.read_as_array_buffer(&part).map_err(unread)?;
+            let read = Uint8Array::new(&read);
+            if read.length() as usize != to.len() {
+                return Err(RuntimeError::Storage { reason: "a file ended early".into() });
+            }
+            read.copy_to(to);
+            if wanted.is_some() {
+                hash.update(&*to);
+            }
+        }
+        if let Some(wanted) = wanted {
+            wanted.matches(super::KEPT_FILE, Digest(hash.finalize().into()))?;
+        }
+        Ok(bytes.into())
+    }
 }
 
 /// The number of a message that cannot be read otherwise.
@@ -185,6 +319,14 @@ mod tests {
         first: Bytes,
         seed: u64,
         second: Option<Bytes>,
+    }
+
+    #[test]
+    fn numbers_travel_as_bytes() {
+        let (json, beside) = encode(&Floats::from(vec![1.0, -0.5])).unwrap();
+        assert_eq!((json.as_str(), beside[0].len()), (r#"{"$bytes":0}"#, 8));
+        assert_eq!(decode::<Floats>(&json, beside).unwrap().into_vec(), [1.0, -0.5]);
+        decode::<Floats>(r#"{"$bytes":0}"#, vec![vec![0; 7].into()]).unwrap_err();
     }
 
     fn two() -> Two {

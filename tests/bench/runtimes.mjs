@@ -18,7 +18,7 @@ const ask = (to, body, type) => {
   post(to, id++, body);
   return answer;
 };
-const values = (batch) => Array.from({ length: batch * sides.reduce((a, b) => a * b) }, (_, i) => (input.type === "tokens" ? (i * 7) % 256 : ((i * 37) % 101) / 101));
+const values = (batch) => Float32Array.from({ length: batch * sides.reduce((a, b) => a * b) }, (_, i) => (input.type === "tokens" ? (i * 7) % 256 : ((i * 37) % 101) / 101));
 
 /** Makes the file and loads both runtimes, so that neither waits for its own wasm. */
 export async function prepare({ input: shape, layers }) {
@@ -31,6 +31,24 @@ export async function prepare({ input: shape, layers }) {
   const { parameters } = await ask(worker, { type: "initialize", spec, seed: 1 }, "parameters");
   ({ file } = await ask(importer, { type: "export", spec, parameters, format: "onnx" }, "exported"));
   await (await onnxruntime.InferenceSession.create(file.slice())).release();
+}
+
+let large;
+/** Fetches a file of parameters into the browser's private file system, as the page does, and starts the worker. */
+export async function store(url) {
+  const folder = await navigator.storage.getDirectory();
+  const handle = await folder.getFileHandle("parameters", { create: true });
+  await (await fetch(url)).body.pipeTo(await handle.createWritable());
+  large = await handle.getFile();
+  worker = await start("cpu");
+  await ask(worker, { type: "start" }, "ready");
+}
+
+/** One answer of the network that the stored parameters belong to. */
+export async function answer(width) {
+  const spec = { input: { type: "features", size: width }, layers: [{ type: "dense", units: width }, { type: "dense", units: 10 }], task };
+  const { rows } = await ask(worker, { type: "infer", spec, parameters: large, inputs: new Float32Array(width).fill(1) }, "outputs");
+  if (rows[0].length !== 40) throw new Error("the answer has another size");
 }
 
 let read;
@@ -56,7 +74,7 @@ const tensor = (batch) => {
   const all = values(batch);
   return input.type === "tokens"
     ? new onnxruntime.Tensor("int64", BigInt64Array.from(all, BigInt), [batch, ...sides])
-    : new onnxruntime.Tensor("float32", Float32Array.from(all), [batch, ...sides]);
+    : new onnxruntime.Tensor("float32", all, [batch, ...sides]);
 };
 export const ort = {
   async first() {

@@ -12,12 +12,15 @@ export const launch = () => playwright.chromium.launch(chromium);
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
+// What the page may fetch besides the repository's files, by path.
+export const served = new Map();
+
 export async function open() {
   const root = path.resolve(".");
   const server = createServer(async (request, response) => {
     const name = new URL(request.url, "http://x").pathname;
     const file = path.join(root, name.startsWith("/workers/") ? `dist${name}` : name);
-    const bytes = await readFile(file).catch(() => null);
+    const bytes = served.get(name) ?? (await readFile(file).catch(() => null));
     response.writeHead(bytes ? 200 : 404, { "content-type": TYPES[path.extname(file)] ?? "application/octet-stream" }).end(bytes);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import ort from "onnxruntime-web";
 import { loadWorker } from "../../local/runtime.mjs";
+import { floats } from "../../local/wire.mjs";
 
 ort.env.wasm.numThreads = 1;
 
@@ -23,12 +24,14 @@ before(async () => {
   const head = new DataView(dataset.buffer, dataset.byteOffset).getBigUint64(0, true);
   const { inputs } = JSON.parse(new TextDecoder().decode(dataset.subarray(8, 8 + Number(head))));
   const bytes = dataset.subarray(8 + Number(head) + inputs.data_offsets[0]);
-  shown = Array.from(bytes.subarray(0, SHOWN * 64), (value) => value / 16);
+  shown = Float32Array.from(bytes.subarray(0, SHOWN * 64), (value) => value / 16);
 });
 
 const read = (names) =>
   Promise.all(names.map(async (name) => ({ name, bytes: await file(name) }))).then((files) =>
     importer({ type: "read_model", files, input, task, specs: [] }));
+
+const infer = async (worker, request) => (await worker({ type: "infer", ...request })).rows.map((row) => [...floats(row)]);
 
 const assertClose = (rows, wanted, what) =>
   rows.flat().forEach((value, i) => {
@@ -39,14 +42,13 @@ const assertClose = (rows, wanted, what) =>
 for (const name of ["cnn.onnx", "logistic.onnx", "perceptron.onnx", "keras.onnx", "tensorflow.onnx"]) {
   test(`${name} gives what its library says`, async () => {
     const { spec, parameters } = await read([name]);
-    const { rows } = await graphs({ type: "infer", spec, parameters, inputs: shown });
-    assertClose(rows, cases[name], name);
+    assertClose(await infer(graphs, { spec, parameters, inputs: shown }), cases[name], name);
   });
 }
 
 test("a checkpoint's parameters give what PyTorch says, in the runtime of layers", async () => {
   const { spec, parameters } = await read(["cnn.pt"]);
-  assertClose((await layers({ type: "infer", spec, parameters, inputs: shown })).rows, cases["cnn.pt"], "cnn.pt");
+  assertClose(await infer(layers, { spec, parameters, inputs: shown }), cases["cnn.pt"], "cnn.pt");
 });
 
 test("what is no model, or would run code, is refused in words", async () => {
@@ -75,11 +77,11 @@ for (const [name, [shape, body]] of Object.entries(OWN)) {
     const { file: model } = await importer({ type: "export", spec, parameters, format: "onnx" });
     const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
     const isTokens = shape.type === "tokens";
-    const inputs = isTokens ? Array.from({ length: 3 * 16 }, (_, i) => (i * 7) % 20) : shown;
+    const inputs = isTokens ? Float32Array.from({ length: 3 * 16 }, (_, i) => (i * 7) % 20) : shown;
     const sides = isTokens ? [3, 16] : [SHOWN, 1, 8, 8];
-    const given = isTokens ? new ort.Tensor("int64", BigInt64Array.from(inputs, BigInt), sides) : new ort.Tensor("float32", Float32Array.from(inputs), sides);
+    const given = isTokens ? new ort.Tensor("int64", BigInt64Array.from(inputs, BigInt), sides) : new ort.Tensor("float32", inputs, sides);
     const { output } = await session.run({ input: given });
-    const { rows } = await layers({ type: "infer", spec, parameters, inputs });
+    const rows = await infer(layers, { spec, parameters, inputs });
     const logits = Array.from({ length: rows.length }, (_, i) => Array.from(output.data.slice(i * 10, (i + 1) * 10)));
     assertClose(logits.map(softmax), rows, name);
   });

@@ -62,6 +62,6 @@ test("the full recipe reads at least 97% of the held-out digits", async () => {
 
 test("bad requests are answered with an error that names the field", async () => {
   await assert.rejects(trainJob({ config: { ...sample.manifest.training, batch_size: 0 } }).then(runtime), /batch size/);
-  await assert.rejects(runtime({ type: "infer", spec: sample.manifest.spec, parameters: new Uint8Array(9), inputs: [1] }), /safetensors/);
+  await assert.rejects(runtime({ type: "infer", spec: sample.manifest.spec, parameters: new Uint8Array(9), inputs: Float32Array.of(1) }), /safetensors/);
   await assert.rejects(runtime({ type: "pause" }), /no training runs/);
 });

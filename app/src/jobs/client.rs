@@ -15,9 +15,10 @@ use futures_util::{
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::net::js_message;
+use crate::{net::js_message, store::files};
 
 /// Milliseconds until a worker must listen: its wasm may have to come over a slow line.
 const LISTEN_MS: u32 = 60_000;
@@ -78,6 +79,18 @@ impl Conversation {
     }
 }
 
+/// Drops a kept file that is not what it was, so that it is fetched anew.
+fn forget_damaged(event: &Event) {
+    let Event::Failed { error: RuntimeError::WrongDigest { what, expected, .. } } = event else {
+        return;
+    };
+    if what == wire::KEPT_FILE
+        && let Ok(digest) = expected.parse()
+    {
+        spawn_local(files::remove(digest));
+    }
+}
+
 impl Client {
     /// Starts a worker and waits until it listens.
     ///
@@ -109,6 +122,7 @@ impl Client {
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             match wire::from_js(&event.data()) {
                 Ok(Envelope { id, body }) => {
+                    forget_damaged(&body);
                     let sender = to.borrow().senders.get(&id).cloned();
                     if let Some(sender) = sender {
                         let _ = sender.unbounded_send(body);

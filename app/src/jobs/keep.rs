@@ -3,7 +3,10 @@
 use alloy_primitives::Address;
 
 use super::machine::{Finished, Job};
-use crate::store::{blobs, local};
+use crate::store::{
+    files::{self, Origin},
+    local,
+};
 
 /// Local storage key of the job at hand.
 const JOB: &str = "delea.job";
@@ -55,5 +58,6 @@ pub(crate) fn drop_finished(key: &str) {
 pub(crate) async fn forget_chain() {
     clear_job();
     local::remove(FINISHED);
-    blobs::forget_all().await;
+    files::remove_all(Origin::Own).await;
+    files::remove_all(Origin::Fetched).await;
 }

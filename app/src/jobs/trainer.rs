@@ -22,7 +22,7 @@ use super::{
 use crate::{
     chain::{contracts, rpc::Rpc},
     config::Config,
-    store::blobs,
+    store::{blobs, files::Origin},
 };
 
 /// Held-out measurements in one job, so that the curve has shape without slowing the training.
@@ -51,7 +51,7 @@ pub(crate) struct Trainer {
 struct Files {
     manifest: Manifest,
     dataset: Vec<u8>,
-    parameters: Vec<u8>,
+    parameters: Bytes,
 }
 
 /// How a worker's part of a job ended.
@@ -232,7 +232,7 @@ impl Trainer {
             }
             match end {
                 End::Trained(result) => {
-                    let kept = blobs::keep(result.digest, &result.parameters).await;
+                    let kept = blobs::keep(result.digest, &result.parameters, Origin::Own).await;
                     let finished = Finished::new(job.clone(), &result, kept);
                     result
                         .digest
@@ -280,7 +280,7 @@ impl Trainer {
             .map_err(|e| words(e.to_string()))?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|e| words(e.to_string()))?;
         self.preparing(run, "Fetching the parameters…");
-        let parameters = blobs::get(&config, base.parameters, "the parameters")
+        let parameters = blobs::file(&config, base.parameters, "the parameters")
             .await
             .map_err(|e| words(e.to_string()))?;
         self.preparing(run, "Fetching the data set…");
@@ -317,7 +317,7 @@ impl Trainer {
             spec: files.manifest.spec.clone(),
             config,
             seed: job.seed,
-            parameters: Bytes::from(files.parameters.clone()),
+            parameters: files.parameters.clone(),
             dataset: Bytes::from(files.dataset.clone()),
             evaluate_every: (job.steps / EVALUATIONS).max(1),
             keep_leaves: job.announced.is_some(),
@@ -344,8 +344,8 @@ impl Trainer {
                 Event::Leaf(files) => {
                     // What was drawn of them is published with the result; one that cannot be kept is
                     // one that a checker must come to by replaying.
-                    blobs::keep(files.leaf.parameters, &files.parameters).await;
-                    blobs::keep(files.leaf.optimizer, &files.optimizer).await;
+                    blobs::keep(files.leaf.parameters, &files.parameters, Origin::Own).await;
+                    blobs::keep(files.leaf.optimizer, &files.optimizer, Origin::Own).await;
                 }
                 Event::Failed { error: error @ RuntimeError::Protocol { .. } } if began => {
                     // A pause that came a moment too late, say; the job itself goes on.

@@ -5,8 +5,7 @@ use delea_model_runtime::message::{CheckpointInfo, Event, Request};
 use futures_util::future::try_join_all;
 use leptos::prelude::*;
 use leptos_router::components::A;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     app::use_app,
@@ -25,7 +24,7 @@ use crate::{
     format,
     jobs::{keep, machine::Finished, pool::Kind, trainer::sentence},
     load::{Load, use_load},
-    store::blobs,
+    store::files::{self, BUDGETS, Origin, Taken},
     wallet::{Account, Connecting},
 };
 
@@ -268,14 +267,16 @@ fn Waiting() -> impl IntoView {
 fn Kept() -> impl IntoView {
     let app = use_app();
     let kept = RwSignal::new(Load::<Vec<CheckpointInfo>>::Waiting);
-    let used = RwSignal::new(None::<u64>);
+    let taken = RwSignal::new(None::<Taken>);
     let take = move |answer: Result<Event, delea_model_runtime::RuntimeError>| match answer {
         Ok(Event::Checkpoints { kept: list }) => kept.set(Load::Ready(list)),
         Ok(_) => kept.set(Load::Failed("the worker gave an unexpected answer".into())),
         Err(error) => kept.set(Load::Failed(error.to_string())),
     };
     let measure = move || {
-        spawn_local(async move { used.set(usage().await) });
+        spawn_local(async move {
+            taken.try_set(files::taken().await);
+        });
     };
     spawn_local(
         async move { take(app.pool.ask_cpu(Kind::Layers, Request::ListCheckpoints).await) },
@@ -289,9 +290,28 @@ fn Kept() -> impl IntoView {
     };
     let clear = move |_| {
         spawn_local(async move {
-            blobs::forget_all().await;
+            files::remove_all(Origin::Fetched).await;
             measure();
         });
+    };
+    let budget = RwSignal::new(files::budget());
+    let choose_budget = move |event| {
+        let Ok(bytes) = event_target_value(&event).parse::<u64>() else { return };
+        budget.set(bytes);
+        spawn_local(async move {
+            files::set_budget(bytes).await;
+            measure();
+        });
+    };
+    // One that an older page let the visitor choose stays among the choices.
+    let budgets = move || {
+        let mut all = BUDGETS.to_vec();
+        if !all.contains(&budget.get()) {
+            all.push(budget.get());
+        }
+        all.into_iter().map(|bytes| view! {
+            <option value=bytes.to_string() selected=move || budget.get() == bytes>{format::bytes(bytes)}</option>
+        }).collect_view()
     };
     let list = move || {
         match kept.get() {
@@ -318,14 +338,26 @@ fn Kept() -> impl IntoView {
     view! {
         <section class="panel">
             <h2>"Kept in this browser"</h2>
-            <p class="muted">
-                {move || used.get().map_or_else(
-                    || "Checkpoints let a training go on where it stopped.".to_owned(),
-                    |size| format!("{} are used. Checkpoints let a training go on where it stopped.", format::bytes(size)),
-                )}
-            </p>
+            <p class="muted">"Checkpoints let a training go on where it stopped."</p>
             {list}
-            <button class="button quiet" on:click=clear>"Clear downloaded files"</button>
+            <Show when=move || taken.get().is_some()>
+                <p data-testid="taken">
+                    {move || taken.get().map(|taken| format!(
+                        "Files of your own trainings take {}; files that were fetched take {}, and are fetched again when they are needed.",
+                        format::bytes(taken.own),
+                        format::bytes(taken.fetched),
+                    ))}
+                </p>
+                <div class="actions">
+                    <label>
+                        "Fetched files may take "
+                        <select class="select" data-testid="budget" on:change=choose_budget>{budgets}</select>
+                    </label>
+                    <button class="button quiet" data-testid="free-space" disabled=move || taken.get().is_none_or(|taken| taken.fetched == 0) on:click=clear>
+                        "Free space"
+                    </button>
+                </div>
+            </Show>
         </section>
     }
 }
@@ -341,13 +373,6 @@ fn job_words(key: &str) -> String {
         }
         _ => "a training".to_owned(),
     }
-}
-
-async fn usage() -> Option<u64> {
-    let storage = web_sys::window()?.navigator().storage();
-    let estimate = JsFuture::from(storage.estimate().ok()?).await.ok()?;
-    let estimate: web_sys::StorageEstimate = estimate.unchecked_into();
-    estimate.get_usage().map(|usage| usage as u64)
 }
 
 #[cfg(test)]

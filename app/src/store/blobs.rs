@@ -1,15 +1,18 @@
-//! Blobs by content address: from this browser's cache, else from the store, checked either way.
+//! Blobs by content address: from this browser's files, else from the stores there are, checked either way.
 
-use delea_model_runtime::{RuntimeError, content::Digest};
+use delea_model_runtime::{
+    RuntimeError,
+    content::Digest,
+    dag::{Cid, Codec},
+    message::Bytes,
+};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Cache, Response};
+use js_sys::{Array, Uint8Array};
+use web_sys::Blob;
 
 use super::{
-    dag::{Cid, Codec},
-    hash::digest,
+    files::{self, Origin, Writer},
+    hash::{bytes_of, digest},
     ipfs,
     onchain::{self, Found},
 };
@@ -18,8 +21,6 @@ use crate::{
     net::{Fetch, NetError},
 };
 
-/// Name of the Cache API store; another format of entries would get another name.
-const CACHE: &str = "delea-blobs-1";
 /// Milliseconds until a download or upload is given up: 128 MiB at 1 MB/s.
 const TIMEOUT_MS: u32 = 150_000;
 /// Tries of a download or upload.
@@ -47,6 +48,12 @@ pub(crate) enum StoreError {
     /// The bytes are other ones.
     #[error(transparent)]
     WrongBytes(#[from] RuntimeError),
+    /// There is no room on this device.
+    #[error("{what} does not fit this browser's storage; free some space on the account page")]
+    NoRoom {
+        /// What was to be kept.
+        what: String,
+    },
     /// The store refused a new blob for its size.
     #[error("the content store does not accept anything as large as {what}")]
     TooLarge {
@@ -72,46 +79,64 @@ pub(crate) struct Stored {
     pub(crate) tree: Option<Cid>,
 }
 
-/// A blob: from the cache, the content store, or the chain itself. `what` names it in messages.
+/// A blob: from this browser's files, the content stores, or the chain itself. `what` names it in messages.
 pub(crate) async fn get(
     config: &Config,
     wanted: Digest,
     what: &str,
 ) -> Result<Vec<u8>, StoreError> {
-    if let Some(bytes) = cached(wanted).await {
+    if let Some(bytes) = kept(wanted).await {
         return Ok(bytes);
     }
+    bytes_of(&fetch(config, wanted, what).await?).await.ok_or_else(|| unread(what))
+}
+
+/// A blob for a worker, which reads and checks it: this page never holds it.
+pub(crate) async fn file(config: &Config, wanted: Digest, what: &str) -> Result<Bytes, StoreError> {
+    let file = match files::open(wanted).await {
+        Some(file) => file.into(),
+        None => fetch(config, wanted, what).await?,
+    };
+    Ok(Bytes::of_file(file, Some(wanted)))
+}
+
+/// The error for a file that went away while it was read.
+pub(crate) fn unread(what: &str) -> StoreError {
+    let reason = NetError::Unreachable("the browser cannot read it any more".to_owned());
+    StoreError::Fetch { what: what.to_owned(), reason }
+}
+
+async fn fetch(config: &Config, wanted: Digest, what: &str) -> Result<Blob, StoreError> {
     let sources = config.sources(&wanted.cid());
     let error = match ipfs::race(&sources, wanted, what, TIMEOUT_MS).await {
-        Ok(bytes) => {
-            keep(wanted, &bytes).await;
-            return Ok(bytes);
-        }
+        Ok(file) => return Ok(keep_file(wanted, &file).await.unwrap_or(file)),
         Err(error) => error,
     };
     // Else the chain has it, or says under which CID IPFS has it.
-    let bytes = match onchain::get(config, wanted).await {
-        Ok(Some(Found::File(bytes))) => bytes,
+    match onchain::get(config, wanted).await {
+        Ok(Some(Found::File(bytes))) => {
+            keep(wanted, &bytes, Origin::Fetched).await;
+            let parts = Array::of1(&Uint8Array::from(&bytes[..]));
+            Blob::new_with_u8_array_sequence(&parts).map_err(|_| unread(what))
+        }
         Ok(Some(Found::Trees(roots))) => {
-            let mut whole = Err(error);
+            let mut worst = error;
             for root in roots {
-                match ipfs::file(config, root, what).await {
-                    Ok(bytes) if digest(&bytes).await == wanted => {
-                        whole = Ok(bytes);
-                        break;
-                    }
+                match ipfs::file(config, root, wanted, what).await {
+                    Ok(file) => return Ok(file),
                     // Anybody can say anything of any file.
-                    Ok(_) => {}
-                    Err(other) => whole = Err(other),
+                    Err(StoreError::WrongBytes(_)) => {}
+                    Err(other) => worst = other,
                 }
             }
-            whole?
+            Err(worst)
         }
         // The store's error says more than the chain's; it may do better another time.
-        Ok(None) | Err(_) => again(&sources, wanted, what, error).await?,
-    };
-    keep(wanted, &bytes).await;
-    Ok(bytes)
+        Ok(None) | Err(_) => {
+            let file = again(&sources, wanted, what, error).await?;
+            Ok(keep_file(wanted, &file).await.unwrap_or(file))
+        }
+    }
 }
 
 /// Further tries after one that failed.
@@ -120,7 +145,7 @@ async fn again(
     wanted: Digest,
     what: &str,
     mut error: StoreError,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<Blob, StoreError> {
     let mut pause = PAUSE_MS;
     for _ in 1..TRIES {
         // What no source has now, none will have in a second.
@@ -130,7 +155,7 @@ async fn again(
         TimeoutFuture::new(pause).await;
         pause *= 2;
         match ipfs::race(sources, wanted, what, TIMEOUT_MS).await {
-            Ok(bytes) => return Ok(bytes),
+            Ok(file) => return Ok(file),
             Err(other) => error = other,
         }
     }
@@ -140,7 +165,7 @@ async fn again(
 /// Stores a blob, here and in the stores there are.
 pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Stored, StoreError> {
     let digest = digest(bytes).await;
-    keep(digest, bytes).await;
+    keep(digest, bytes, Origin::Own).await;
     let root = match &config.kubo_url {
         Some(kubo) => Some(ipfs::publish(kubo, bytes, what).await?),
         None => None,
@@ -177,53 +202,35 @@ pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Sto
     Ok(stored)
 }
 
-/// A blob of this browser's cache, if it is there and still whole.
-pub(crate) async fn cached(wanted: Digest) -> Option<Vec<u8>> {
-    let cache = open().await?;
-    let found = JsFuture::from(cache.match_with_str(&key(wanted))).await.ok()?;
-    let response: Response = found.dyn_into().ok()?;
-    let buffer: ArrayBuffer =
-        JsFuture::from(response.array_buffer().ok()?).await.ok()?.unchecked_into();
-    let bytes = Uint8Array::new(&buffer).to_vec();
+/// A blob of this browser's files, if it is there and still whole.
+pub(crate) async fn kept(wanted: Digest) -> Option<Vec<u8>> {
+    let bytes = bytes_of(&files::open(wanted).await?.into()).await?;
     if digest(&bytes).await == wanted {
         return Some(bytes);
     }
-    forget(wanted).await;
+    files::remove(wanted).await;
     None
 }
 
 /// Keeps a blob in this browser. Whether it was kept.
-pub(crate) async fn keep(digest: Digest, bytes: &[u8]) -> bool {
-    let Some(cache) = open().await else { return false };
-    let body = Uint8Array::from(bytes);
-    let Ok(response) = Response::new_with_opt_js_u8_array(Some(&body)) else { return false };
-    JsFuture::from(cache.put_with_str(&key(digest), &response)).await.is_ok()
-}
-
-/// Drops a blob of this browser's cache.
-pub(crate) async fn forget(digest: Digest) {
-    if let Some(cache) = open().await {
-        let _ = JsFuture::from(cache.delete_with_str(&key(digest))).await;
+pub(crate) async fn keep(digest: Digest, bytes: &[u8], origin: Origin) -> bool {
+    let Some(writer) = Writer::begin(digest, origin).await else { return false };
+    match writer.write(bytes).await {
+        true => writer.end().await,
+        false => {
+            writer.give_up().await;
+            false
+        }
     }
 }
 
-/// Drops all cached blobs.
-pub(crate) async fn forget_all() {
-    if let Some(caches) = web_sys::window().and_then(|w| w.caches().ok()) {
-        let _ = JsFuture::from(caches.delete(CACHE)).await;
-    }
-}
-
-fn key(digest: Digest) -> String {
-    format!("/blob/{}", digest.cid())
-}
-
-async fn open() -> Option<Cache> {
-    let caches: JsValue = web_sys::window()?.caches().ok()?.into();
-    // Undefined on insecure origins, where the browser offers no cache.
-    if caches.is_undefined() {
+/// Keeps a blob that was fetched; the file that it now is.
+pub(crate) async fn keep_file(digest: Digest, file: &Blob) -> Option<Blob> {
+    let writer = Writer::begin(digest, Origin::Fetched).await?;
+    if !writer.write_file(file).await {
+        writer.give_up().await;
         return None;
     }
-    let caches: web_sys::CacheStorage = caches.unchecked_into();
-    JsFuture::from(caches.open(CACHE)).await.ok()?.dyn_into().ok()
+    writer.end().await;
+    Some(files::open(digest).await?.into())
 }

@@ -6,6 +6,7 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use sha2::{Digest as _, Sha256};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::Blob;
 
 /// Bytes hashed at once on the main thread: about 4 ms of wasm.
 const CHUNK: usize = 1 << 20;
@@ -20,6 +21,24 @@ pub(crate) async fn digest(bytes: &[u8]) -> Digest {
         // `crypto.subtle` exists only on secure origins.
         None => sliced(bytes).await,
     }
+}
+
+/// The digest of a file, without reading it whole; nothing if it cannot be read any more.
+pub(crate) async fn digest_of(file: &Blob) -> Option<Digest> {
+    let mut hasher = Sha256::new();
+    let (size, mut at) = (file.size(), 0.0);
+    while at < size {
+        let end = size.min(at + CHUNK as f64);
+        hasher.update(bytes_of(&file.slice_with_f64_and_f64(at, end).ok()?).await?);
+        at = end;
+    }
+    Some(Digest(hasher.finalize().into()))
+}
+
+/// A file's bytes; nothing if it cannot be read any more.
+pub(crate) async fn bytes_of(file: &Blob) -> Option<Vec<u8>> {
+    let buffer: ArrayBuffer = JsFuture::from(file.array_buffer()).await.ok()?.unchecked_into();
+    Some(Uint8Array::new(&buffer).to_vec())
 }
 
 async fn native(bytes: &[u8]) -> Option<Digest> {

@@ -3,17 +3,21 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use delea_model_runtime::content::Digest;
+use delea_model_runtime::{
+    content::Digest,
+    dag::{Assembly, Block, Cid, MAX_BLOCK, Tree, build, leaves},
+};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use web_sys::{Blob, FormData};
 
 use super::{
     blobs::{self, StoreError},
-    dag::{Assembly, Block, Cid, MAX_BLOCK, Tree, build, leaves},
-    hash::digest,
+    files::{self, Origin, Writer},
+    hash::{bytes_of, digest, digest_of},
 };
 use crate::{
     config::Config,
@@ -38,7 +42,7 @@ fn folder(url: &str) -> &str {
     url.rsplit_once('/').map_or(url, |(folder, _)| folder)
 }
 
-/// The bytes with a digest from whichever source has them first. `what` names them in messages.
+/// The file with a digest from whichever source has them first. `what` names them in messages.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] if every source says so; else what the first source said that answered otherwise.
@@ -47,7 +51,7 @@ pub(crate) async fn race(
     wanted: Digest,
     what: &str,
     timeout_ms: u32,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<Blob, StoreError> {
     let mut sources = sources.to_vec();
     // The one that answered last is asked first.
     let favourite = FAVOURITE.with_borrow(Clone::clone);
@@ -55,26 +59,23 @@ pub(crate) async fn race(
     let ask = |(place, source): (usize, String)| async move {
         TimeoutFuture::new(place as u32 * STAGGER_MS).await;
         let asked = Fetch::get(&source, timeout_ms);
-        let bytes = match asked.bytes_if_begun(ANSWER_MS).await {
-            Ok(bytes) => bytes,
+        let file = match asked.file_if_begun(ANSWER_MS).await {
+            Ok(file) => file,
             Err(NetError::Status { status: 404 | 410, .. }) => {
                 return Err(StoreError::NotFound { what: what.to_owned() });
             }
             Err(reason) => return Err(StoreError::Fetch { what: what.to_owned(), reason }),
         };
-        if digest(&bytes).await == wanted {
-            FAVOURITE.set(folder(&source).to_owned());
-            return Ok(bytes);
-        }
-        // Hashes again only to word the error.
-        wanted.check(what, &bytes)?;
-        Ok(bytes)
+        let found = digest_of(&file).await.ok_or_else(|| blobs::unread(what))?;
+        wanted.matches(what, found)?;
+        FAVOURITE.set(folder(&source).to_owned());
+        Ok(file)
     };
     let mut asked: FuturesUnordered<_> = sources.into_iter().enumerate().map(ask).collect();
     let mut worst = StoreError::NotFound { what: what.to_owned() };
     while let Some(answer) = asked.next().await {
         match answer {
-            Ok(bytes) => return Ok(bytes),
+            Ok(file) => return Ok(file),
             Err(StoreError::NotFound { .. }) => {}
             Err(error) => worst = error,
         }
@@ -82,17 +83,73 @@ pub(crate) async fn race(
     Err(worst)
 }
 
-/// A file by the CID of its tree. Blocks that were read before the tab was closed are not read again.
+/// A file by the CID of its tree, written to disk as its blocks come. Blocks that were read before the tab was closed are
+/// not read again.
 ///
 /// # Errors
-/// Those of [`race`], and what is wrong with the tree.
-pub(crate) async fn file(config: &Config, root: Cid, what: &str) -> Result<Vec<u8>, StoreError> {
+/// Those of [`race`], and what is wrong with the tree; [`StoreError::WrongBytes`] if it is of another file than `wanted`.
+pub(crate) async fn file(
+    config: &Config,
+    root: Cid,
+    wanted: Digest,
+    what: &str,
+) -> Result<Blob, StoreError> {
+    let mut sink = Sink { hash: Sha256::new(), parts: Array::new(), writer: None };
+    sink.writer = Writer::begin(wanted, Origin::Fetched).await;
+    let mut kept = Vec::new();
+    let read = read_tree(config, root, what, &mut sink, &mut kept).await;
+    let whole = read.and_then(|()| {
+        Ok(wanted.matches(what, Digest(std::mem::take(&mut sink.hash).finalize().into()))?)
+    });
+    if let Err(error) = whole {
+        if let Some(writer) = sink.writer {
+            writer.give_up().await;
+        }
+        return Err(error);
+    }
+    let file = match sink.writer {
+        Some(writer) => {
+            writer.end().await;
+            files::open(wanted).await.map(Blob::from)
+        }
+        None => Blob::new_with_u8_array_sequence(&sink.parts).ok(),
+    };
+    join_all(kept.into_iter().map(files::remove)).await;
+    file.ok_or_else(|| blobs::unread(what))
+}
+
+/// Where a file's bytes go: to disk, or to memory where there is no disk.
+struct Sink {
+    hash: Sha256,
+    parts: Array,
+    writer: Option<Writer>,
+}
+
+impl Sink {
+    async fn take(&mut self, bytes: &[u8]) -> bool {
+        self.hash.update(bytes);
+        match &self.writer {
+            Some(writer) => writer.write(bytes).await,
+            None => {
+                self.parts.push(&Uint8Array::from(bytes));
+                true
+            }
+        }
+    }
+}
+
+async fn read_tree(
+    config: &Config,
+    root: Cid,
+    what: &str,
+    sink: &mut Sink,
+    kept: &mut Vec<Digest>,
+) -> Result<(), StoreError> {
     let mut assembly = Assembly::new(root);
     let mut ready: HashMap<Cid, Vec<u8>> = HashMap::new();
-    let mut kept = Vec::new();
     loop {
         let wanted = assembly.wanted(PARALLEL);
-        let Some(first) = wanted.first().copied() else { break };
+        let Some(first) = wanted.first().copied() else { return Ok(()) };
         let missing = wanted.into_iter().filter(|cid| !ready.contains_key(cid));
         let fetched =
             join_all(missing.map(|cid| async move { (cid, block(config, cid, what).await) }));
@@ -105,21 +162,20 @@ pub(crate) async fn file(config: &Config, root: Cid, what: &str) -> Result<Vec<u
         if assembly.wanted(PARALLEL)[1..].contains(&first) {
             ready.insert(first, bytes.clone());
         }
-        assembly.take(&bytes)?;
+        if !sink.take(&assembly.take(&bytes)?).await {
+            return Err(StoreError::NoRoom { what: what.to_owned() });
+        }
     }
-    let whole = assembly.finish().unwrap_or_default();
-    join_all(kept.into_iter().map(blobs::forget)).await;
-    Ok(whole)
 }
 
 async fn block(config: &Config, cid: Cid, what: &str) -> Result<Vec<u8>, StoreError> {
-    if let Some(bytes) = blobs::cached(cid.digest).await {
+    if let Some(bytes) = blobs::kept(cid.digest).await {
         return Ok(bytes);
     }
     let what = format!("a part of {what}");
-    let bytes = race(&config.sources(&cid.to_string()), cid.digest, &what, BLOCK_MS).await?;
-    blobs::keep(cid.digest, &bytes).await;
-    Ok(bytes)
+    let file = race(&config.sources(&cid.to_string()), cid.digest, &what, BLOCK_MS).await?;
+    blobs::keep_file(cid.digest, &file).await;
+    bytes_of(&file).await.ok_or_else(|| blobs::unread(&what))
 }
 
 async fn tree(file: &[u8]) -> Tree {

@@ -4,10 +4,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 use delea_contracts_abi::ParameterStore;
-use delea_model_runtime::content::Digest;
+use delea_model_runtime::{content::Digest, dag::Cid};
 use serde_json::json;
 
-use super::dag::Cid;
 use crate::{
     chain::{
         contracts::read,

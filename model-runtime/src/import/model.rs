@@ -11,7 +11,7 @@ use crate::{
     limits,
     message::{ExportFormat, ModelFiles, ModelRead, NamedFile},
     spec::ModelSpec,
-    tensors::{TensorFile, check_size},
+    tensors::{TensorFile, check_parameters_size},
 };
 
 /// Names in a zip of a model.
@@ -25,7 +25,7 @@ const PARAMETERS: &str = "parameters.safetensors";
 pub fn read_model(asked: ModelFiles) -> Result<ModelRead, RuntimeError> {
     let ModelFiles { mut files, input, task, specs } = asked;
     for file in &files {
-        check_size(&file.name, file.bytes.len() as u64)?;
+        check_parameters_size(&file.name, file.bytes.len() as u64)?;
     }
     let is_onnx = |file: &NamedFile| file.name.to_lowercase().ends_with(".onnx");
     if let Some(main) = files.iter().position(is_onnx) {

@@ -88,7 +88,7 @@ impl Found {
             Kind::BF16 => words(bytes, |word| brain(u16::from_le_bytes(word))),
             Kind::Other(_) => return Ok(Self { name, value: None }),
         };
-        match values.iter().position(|value| !value.is_finite()) {
+        match crate::tensors::not_finite(&values) {
             Some(at) => {
                 Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") })
             }

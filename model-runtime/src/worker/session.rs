@@ -53,6 +53,8 @@ impl Session {
                 if let Some(device) = report {
                     emit(Event::Ready { device });
                 }
+                #[cfg(feature = "cpu")]
+                crate::engine::warm(&self.device().await?).await?;
             }
             Request::Train(job) => {
                 let device = self.device().await?;
@@ -67,8 +69,9 @@ impl Session {
             Request::Cancel { keep_checkpoint } => self.wish(Wish::Cancel { keep_checkpoint })?,
             Request::Infer { spec, parameters, inputs } => {
                 let device = self.device().await?;
-                let network = self.serve(&spec, &parameters, &device)?;
-                emit(Event::Outputs { rows: infer(&network, &spec, inputs, &device).await? });
+                let network = self.serve(&spec, parameters, &device)?;
+                let rows = infer(&network, &spec, inputs.into_vec(), &device).await?;
+                emit(Event::outputs(rows));
             }
             Request::ListCheckpoints => emit(Event::Checkpoints { kept: kept().await? }),
             Request::DropCheckpoint { job } => {
@@ -107,7 +110,7 @@ impl Session {
     fn serve(
         &self,
         spec: &ModelSpec,
-        parameters: &Bytes,
+        parameters: Bytes,
         device: &Device,
     ) -> Result<Network, RuntimeError> {
         let mut served = self.served.borrow_mut();
@@ -117,7 +120,9 @@ impl Session {
                 _ => Err(protocol("no parameters were sent, and none of this model were before")),
             };
         }
-        let network = open(spec, parameters, device)?;
+        // Two models need not fit.
+        *served = None;
+        let network = open(spec, &parameters, device)?;
         *served = Some((spec.clone(), network.clone()));
         Ok(network)
     }

@@ -9,10 +9,8 @@ use delea_model_runtime::{
     tensors::check_size,
 };
 use futures_util::future::join_all;
-use js_sys::{ArrayBuffer, Uint8Array};
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
 use super::{Chosen, Draft};
@@ -197,14 +195,11 @@ async fn import(app: App, mut files: Vec<File>, asked: Asked) -> Result<Chosen, 
         check_size(&file.name(), file.size() as u64).map_err(|e| e.to_string())?;
     }
     let first = files.first().ok_or("choose a file")?;
-    let labels = match files.get(1) {
-        Some(file) => Some(Bytes::from(bytes_of(file).await?)),
-        None => None,
-    };
+    let bytes = |file: &File| Bytes::of_file(file.clone().into(), None);
     let request = ImportRequest {
         file_name: first.name(),
-        file: Bytes::from(bytes_of(first).await?),
-        labels,
+        file: bytes(first),
+        labels: files.get(1).map(bytes),
         name: asked.name,
         licence: asked.licence,
         attribution: asked.attribution,
@@ -230,14 +225,6 @@ async fn import(app: App, mut files: Vec<File>, asked: Asked) -> Result<Chosen, 
         preview: Arc::new(preview),
         file: Some(Arc::new(file)),
     })
-}
-
-/// What is in a file.
-pub(super) async fn bytes_of(file: &File) -> Result<Vec<u8>, String> {
-    let buffer = JsFuture::from(file.array_buffer())
-        .await
-        .map_err(|_| format!("{} could not be read", file.name()))?;
-    Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
 }
 
 /// Data sets of the models on the chain.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use delea_model_runtime::{
     content::Digest,
     manifest::{DatasetReference, TrainingConfig},
+    message::Bytes,
     spec::{ModelSpec, Shape, Task},
 };
 use leptos::prelude::*;
@@ -69,7 +70,7 @@ pub(super) struct Network {
     /// Its recipe.
     pub(super) config: TrainingConfig,
     /// Its parameter file, if it was brought with one.
-    pub(super) parameters: Option<Arc<Vec<u8>>>,
+    pub(super) parameters: Option<Bytes>,
 }
 
 /// What the visitor has decided so far. Copy.

@@ -1,7 +1,5 @@
 //! The second step: a network that fits the data.
 
-use std::sync::Arc;
-
 use delea_model_runtime::{
     manifest::TrainingConfig,
     spec::{Body, ModelSpec},
@@ -105,7 +103,7 @@ pub(super) fn NetworkStep(
         let whole = match (spec.get(), config.get(), memory.get()) {
             (Ok(spec), Ok(config), Some(Ok(_))) => {
                 let parameters = brought.filter(|upload| upload.spec == spec);
-                let parameters = parameters.map(|upload| Arc::clone(&upload.parameters));
+                let parameters = parameters.map(|upload| upload.parameters.clone());
                 // What was brought is not given up for what a template would begin with.
                 (!own() || parameters.is_some()).then_some(Network { spec, config, parameters })
             }

@@ -1,11 +1,9 @@
 //! The last step: first parameters, uploads, the transaction.
 
-use std::sync::Arc;
-
 use alloy_primitives::Address;
 use delea_model_runtime::{
     manifest::{FORMAT, Manifest, TrainingConfig},
-    message::{Event, Request},
+    message::{Bytes, Event, Request},
     spec::ModelSpec,
 };
 use leptos::prelude::*;
@@ -116,7 +114,7 @@ struct Wanted {
     spec: ModelSpec,
     config: TrainingConfig,
     /// The first parameters, if the model was brought with them.
-    parameters: Option<Arc<Vec<u8>>>,
+    parameters: Option<Bytes>,
     terms: TokenTerms,
     rules: Rules,
     /// Whether the first parameters are kept on the chain itself too.
@@ -142,7 +140,7 @@ async fn make(
             else {
                 return Err(say("the worker gave an unexpected answer".to_owned()));
             };
-            (digest, Arc::new(parameters.into_vec()))
+            (digest, parameters)
         }
     };
     stage.try_set(Some(1));

@@ -1,18 +1,16 @@
 //! A network of one's own, from a file: read in a worker, tried on the data, and shown before anything is paid.
 
-use std::sync::Arc;
-
 use delea_model_runtime::{
     message::{Bytes, Event, Inspection, Match, ModelFiles, ModelRead, NamedFile, Request},
     spec::{Body, ModelSpec, Task},
-    tensors::check_size,
+    tensors::check_parameters_size,
 };
 use leptos::prelude::*;
 use leptos::reactive::owner::LocalStorage;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
-use super::{Chosen, data::bytes_of};
+use super::Chosen;
 use crate::{
     app::{App, use_app},
     components::{field::DropFiles, icons},
@@ -27,7 +25,7 @@ pub(super) struct Upload {
     /// The model.
     pub(super) spec: ModelSpec,
     /// Its parameter file.
-    pub(super) parameters: Arc<Vec<u8>>,
+    pub(super) parameters: Bytes,
     /// What was read, for the visitor.
     told: Told,
 }
@@ -161,8 +159,8 @@ async fn attempt(
     let say = |error: delea_model_runtime::RuntimeError| error.to_string();
     let mut named = Vec::with_capacity(files.len());
     for file in files {
-        check_size(&file.name(), file.size() as u64).map_err(say)?;
-        named.push(NamedFile { name: file.name(), bytes: bytes_of(&file).await?.into() });
+        check_parameters_size(&file.name(), file.size() as u64).map_err(say)?;
+        named.push(NamedFile { name: file.name(), bytes: Bytes::of_file(file.into(), None) });
     }
     let client = app.pool.importer().await.map_err(say)?;
     worker.try_set_value(Some(client.clone()));
@@ -187,10 +185,9 @@ async fn attempt(
     };
     let client = Client::spawn(&config.workers.of(&spec).cpu).await.map_err(say)?;
     worker.try_set_value(Some(client.clone()));
-    let parameters = parameters.into_vec();
     let request = Request::Inspect {
         spec: spec.clone(),
-        parameters: Bytes::from(parameters.clone()),
+        parameters: parameters.clone(),
         dataset: dataset.into(),
     };
     let Event::Inspected(inspection) = client.ask(request).await.map_err(say)? else {
@@ -200,7 +197,7 @@ async fn attempt(
         graph.note_shapes(&inspection.shapes);
     }
     let told = Told { origin, notes, matches, inspection: *inspection };
-    Ok(Ok(Upload { spec, parameters: Arc::new(parameters), told }))
+    Ok(Ok(Upload { spec, parameters, told }))
 }
 
 /// What was read, and how good it is.

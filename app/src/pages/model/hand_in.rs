@@ -21,7 +21,7 @@ use crate::{
         transaction::{self, Call, Deed, TxError, error_name},
     },
     jobs::{check::require_runtime, keep, machine::Finished, pool::Kind, trainer::sentence},
-    store::{blobs, documents},
+    store::{blobs, documents, files},
 };
 
 /// What the visitor sees of it.
@@ -296,7 +296,7 @@ pub(super) async fn announce(
 
 /// Puts the trained parameters where others can fetch them.
 async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
-    let parameters = blobs::cached(finished.parameters).await.ok_or_else(|| {
+    let parameters = blobs::kept(finished.parameters).await.ok_or_else(|| {
         say("the parameters are not in this browser any more, so there is nothing to publish")
     })?;
     let stored = blobs::put(&app.config(), &parameters, "the parameter file").await;
@@ -318,7 +318,7 @@ async fn publish_trace(
         let start = commitment::start_of(segment);
         let Some(leaf) = trace.leaves().iter().find(|leaf| leaf.step == start) else { continue };
         for digest in [leaf.parameters, leaf.optimizer] {
-            if let Some(bytes) = blobs::cached(digest).await {
+            if let Some(bytes) = blobs::kept(digest).await {
                 let stored = blobs::put(&config, &bytes, "a checkpoint").await;
                 located::record(app, stored.map_err(say)?).await?;
             }
@@ -368,8 +368,8 @@ fn finish(app: App, finished: &Finished) {
     let result = finished.parameters;
     spawn_local(async move {
         for leaf in trace.leaves().iter().filter(|leaf| leaf.parameters != result) {
-            blobs::forget(leaf.parameters).await;
-            blobs::forget(leaf.optimizer).await;
+            files::remove(leaf.parameters).await;
+            files::remove(leaf.optimizer).await;
         }
         let _ = app.pool.ask_cpu(Kind::Layers, Request::DropCheckpoint { job }).await;
     });

@@ -155,7 +155,7 @@ fn Offer(
         spawn_local(async move {
             let name =
                 format!("{}-trained-on-v{}.safetensors", finished.job.symbol, finished.job.base);
-            let saved = match blobs::cached(finished.parameters).await {
+            let saved = match blobs::kept(finished.parameters).await {
                 Some(bytes) => browser::download(&name, &bytes),
                 None => false,
             };

@@ -95,7 +95,7 @@ fn Ask(
     spawn_local(async move {
         let _ = app.pool.get(spec.with_value(Kind::of), Tier::Cpu).await;
         let parameters = model.detail.with_untracked(|d| d.summary.parameters);
-        let _ = blobs::get(&app.config(), parameters, "the parameters").await;
+        let _ = blobs::file(&app.config(), parameters, "the parameters").await;
     });
     let price = Memo::new(move |_| model.detail.with(|d| d.summary.price));
     let balance = Memo::new(move |_| model.tokens());
@@ -247,7 +247,7 @@ async fn finish(
 }
 
 async fn run(app: App, job: &Paid, answer: RwSignal<Option<Answer>>) -> Result<Answer, String> {
-    let parameters = blobs::get(&app.config(), job.parameters, "the parameters")
+    let parameters = blobs::file(&app.config(), job.parameters, "the parameters")
         .await
         .map_err(|e| e.to_string())?;
     if let (Task::NextToken { tokens }, Shape::Tokens { length, .. }) =
@@ -255,7 +255,7 @@ async fn run(app: App, job: &Paid, answer: RwSignal<Option<Answer>>) -> Result<A
     {
         return write(app, job, (tokens, *length), parameters, answer).await;
     }
-    let row = infer(app, &job.spec, Bytes::from(parameters), job.input.to_vec()).await?;
+    let row = infer(app, &job.spec, parameters, job.input.to_vec()).await?;
     Ok(match &job.spec.task {
         Task::Reconstruction => Answer::Redrawn { shape: job.spec.input.clone(), row },
         task => Answer::Row { task: task.clone(), row },
@@ -267,12 +267,11 @@ async fn write(
     app: App,
     job: &Paid,
     (tokens, length): (&[String], usize),
-    parameters: Vec<u8>,
+    mut parameters: Bytes,
     answer: RwSignal<Option<Answer>>,
 ) -> Result<Answer, String> {
     let prompt = preview::text(tokens, &job.input);
     let boldness = job.writing.boldness.get_untracked();
-    let mut parameters = Bytes::from(parameters);
     let mut numbers = job.input.to_vec();
     let mut written = String::new();
     for _ in 0..job.writing.letters.get_untracked() as usize {
@@ -315,10 +314,11 @@ async fn infer(
     parameters: Bytes,
     inputs: Vec<f32>,
 ) -> Result<Vec<f32>, String> {
-    let request = Request::Infer { spec: spec.clone(), parameters, inputs };
+    let request = Request::Infer { spec: spec.clone(), parameters, inputs: inputs.into() };
     match app.pool.ask_cpu(Kind::of(spec), request).await.map_err(|e| e.to_string())? {
         Event::Outputs { rows } => {
-            rows.into_iter().next().ok_or_else(|| "the model gave no answer".to_owned())
+            let row = rows.into_iter().next().ok_or("the model gave no answer")?;
+            Ok(row.into_vec())
         }
         _ => Err("the worker gave an unexpected answer".to_owned()),
     }

@@ -4,24 +4,26 @@
 //! [`WIDTH`] links. Sources: <https://specs.ipfs.tech/unixfs/> and <https://ipld.io/specs/codecs/dag-pb/spec/>. Other ways
 //! of cutting a file are read too.
 
-use delea_model_runtime::{
+use std::borrow::Cow;
+
+use crate::{
     RuntimeError,
     content::{Digest, base32, from_base32},
     limits,
 };
 
 /// Bytes of a leaf.
-pub(crate) const LEAF: usize = 1 << 20;
+pub const LEAF: usize = 1 << 20;
 /// Links of a node.
-pub(crate) const WIDTH: usize = 174;
+pub const WIDTH: usize = 174;
 /// Bytes of a block, at most: what IPFS peers exchange.
-pub(crate) const MAX_BLOCK: usize = 2 << 20;
+pub const MAX_BLOCK: usize = 2 << 20;
 /// Blocks of a tree, at most: the largest file that is read has as many of 2 KiB. A tree of empty nodes would have no end.
 const MAX_BLOCKS: usize = 1 << 16;
 
 /// What a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Codec {
+pub enum Codec {
     /// Bytes.
     Raw,
     /// A node with links.
@@ -30,21 +32,21 @@ pub(crate) enum Codec {
 
 /// A CIDv1 with a sha2-256 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Cid {
+pub struct Cid {
     /// What the block is.
-    pub(crate) codec: Codec,
+    pub codec: Codec,
     /// The digest of its bytes.
-    pub(crate) digest: Digest,
+    pub digest: Digest,
 }
 
 impl Cid {
     /// Of a block's bytes.
-    pub(crate) fn of(codec: Codec, bytes: &[u8]) -> Self {
+    pub fn of(codec: Codec, bytes: &[u8]) -> Self {
         Self { codec, digest: Digest::of(bytes) }
     }
 
     /// The binary form.
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         let codec = match self.codec {
             Codec::Raw => 0x55,
             Codec::DagPb => 0x70,
@@ -53,7 +55,7 @@ impl Cid {
     }
 
     /// From the binary form; nothing for a CID of another version, codec or hash.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         // A CIDv0 is a bare multihash of a dag-pb block.
         let (codec, rest) = match bytes {
             [0x01, 0x55, 0x12, 0x20, rest @ ..] => (Codec::Raw, rest),
@@ -64,7 +66,7 @@ impl Cid {
     }
 
     /// From text in base32, `bafk…` or `bafy…`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         Self::from_bytes(&from_base32(text.strip_prefix('b')?)?)
     }
 }
@@ -77,7 +79,7 @@ impl std::fmt::Display for Cid {
 
 /// A block that is to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Block {
+pub enum Block {
     /// A part of the file.
     Leaf(std::ops::Range<usize>),
     /// A node.
@@ -86,11 +88,11 @@ pub(crate) enum Block {
 
 /// A file as a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tree {
+pub struct Tree {
     /// Its top.
-    pub(crate) root: Cid,
+    pub root: Cid,
     /// All blocks, each before the nodes that link to it.
-    pub(crate) blocks: Vec<(Cid, Block)>,
+    pub blocks: Vec<(Cid, Block)>,
 }
 
 /// A link under construction: where to, bytes of the file beneath it, bytes of all blocks beneath it.
@@ -102,14 +104,14 @@ struct Made {
 }
 
 /// The leaves of a file of so many bytes; an empty file has one too.
-pub(crate) fn leaves(length: usize) -> Vec<std::ops::Range<usize>> {
+pub fn leaves(length: usize) -> Vec<std::ops::Range<usize>> {
     let count = length.div_ceil(LEAF).max(1);
     (0..count).map(|place| place * LEAF..((place + 1) * LEAF).min(length)).collect()
 }
 
 /// The tree over a file's leaves, whose digests were taken already. A file of one leaf is that leaf, whose CID is the
 /// file's own.
-pub(crate) fn build(length: usize, digests: &[Digest]) -> Tree {
+pub fn build(length: usize, digests: &[Digest]) -> Tree {
     let mut blocks = Vec::new();
     let mut layer = Vec::new();
     for (range, digest) in leaves(length).into_iter().zip(digests) {
@@ -176,20 +178,20 @@ fn bytes_field(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
 
 /// What a node holds: bytes of its own, and what comes after them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Node {
+pub struct Node {
     /// The first bytes of its part of the file.
-    pub(crate) data: Vec<u8>,
+    pub data: Vec<u8>,
     /// Blocks with the rest, in order.
-    pub(crate) links: Vec<Cid>,
+    pub links: Vec<Cid>,
     /// Bytes of its part of the file in all.
-    pub(crate) size: u64,
+    pub size: u64,
 }
 
 /// Reads a dag-pb block of a file.
 ///
 /// # Errors
 /// [`RuntimeError::BadFile`] for what is none: a directory, a link of an unknown kind, bytes that are no such block.
-pub(crate) fn read(block: &[u8]) -> Result<Node, RuntimeError> {
+pub fn read(block: &[u8]) -> Result<Node, RuntimeError> {
     let bad = |reason: &str| RuntimeError::file("an IPFS node", reason);
     let fields = |bytes| Fields { bytes }.collect::<Option<Vec<_>>>();
     let mut found = Node::default();
@@ -219,74 +221,72 @@ pub(crate) fn read(block: &[u8]) -> Result<Node, RuntimeError> {
         }
     }
     match is_file {
-        true if found.size <= limits::MAX_FILE_BYTES => Ok(found),
+        true if found.size <= limits::MAX_PARAMETERS_BYTES => Ok(found),
         true => Err(bad("its file is larger than any that is read")),
         false => Err(bad("it is no part of a file")),
     }
 }
 
-/// A file that is put together from its blocks, in the order of the tree; blocks come from wherever they can be had.
+/// A file that is put together from its blocks, in the order of the tree; blocks come from wherever they can be had, and
+/// the file's bytes go wherever they are wanted.
 #[derive(Debug, Clone)]
-pub(crate) struct Assembly {
+pub struct Assembly {
     /// Blocks that are still to be read, the next one last.
     waiting: Vec<Cid>,
     /// Blocks that were read.
     taken: usize,
-    file: Vec<u8>,
+    /// Bytes of the file so far.
+    length: u64,
     /// Bytes in all, once the root was read.
     size: Option<u64>,
 }
 
 impl Assembly {
     /// Begins with the root.
-    pub(crate) fn new(root: Cid) -> Self {
-        Self { waiting: vec![root], taken: 0, file: Vec::new(), size: None }
+    pub fn new(root: Cid) -> Self {
+        Self { waiting: vec![root], taken: 0, length: 0, size: None }
     }
 
     /// The next blocks that are wanted, in order, at most `count`; empty once the file is whole.
-    pub(crate) fn wanted(&self, count: usize) -> Vec<Cid> {
+    pub fn wanted(&self, count: usize) -> Vec<Cid> {
         self.waiting.iter().rev().take(count).copied().collect()
     }
 
-    /// Takes the block that is wanted first.
+    /// Takes the block that is wanted first; gives the file's next bytes.
     ///
     /// # Errors
     /// [`RuntimeError::WrongDigest`] for other bytes; else as [`read`], and for a tree that has too many blocks or
     /// lies about its size.
-    pub(crate) fn take(&mut self, block: &[u8]) -> Result<(), RuntimeError> {
+    pub fn take<'a>(&mut self, block: &'a [u8]) -> Result<Cow<'a, [u8]>, RuntimeError> {
         let bad = |reason: &str| RuntimeError::file("an IPFS file", reason);
-        let Some(cid) = self.waiting.last().copied() else { return Ok(()) };
+        let Some(cid) = self.waiting.last().copied() else { return Ok(Cow::default()) };
         if block.len() > MAX_BLOCK {
             return Err(bad("a block is larger than any peer would send"));
         }
         cid.digest.check("a block", block)?;
         self.waiting.pop();
         self.taken += 1;
-        match cid.codec {
-            Codec::Raw => self.file.extend_from_slice(block),
+        let bytes = match cid.codec {
+            Codec::Raw => Cow::Borrowed(block),
             Codec::DagPb => {
                 let Node { data, links, size } = read(block)?;
                 self.size.get_or_insert(size);
-                self.file.extend_from_slice(&data);
                 self.waiting.extend(links.into_iter().rev());
+                Cow::Owned(data)
             }
-        }
+        };
         if self.taken + self.waiting.len() > MAX_BLOCKS {
             return Err(bad("it has too many parts"));
         }
-        let length = self.file.len() as u64;
-        if length > self.size.unwrap_or(limits::MAX_FILE_BYTES) {
+        self.length += bytes.len() as u64;
+        let length = self.length;
+        if length > self.size.unwrap_or(limits::MAX_PARAMETERS_BYTES) {
             return Err(bad("it is longer than it says"));
         }
         if self.waiting.is_empty() && self.size.is_some_and(|size| size != length) {
             return Err(bad("it is shorter than it says"));
         }
-        Ok(())
-    }
-
-    /// The file, once it is whole.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
-        self.waiting.is_empty().then_some(self.file)
+        Ok(bytes)
     }
 }
 
@@ -367,12 +367,12 @@ mod tests {
     }
 
     fn assemble(tree: &Tree, file: &[u8]) -> Result<Vec<u8>, RuntimeError> {
-        let mut assembly = Assembly::new(tree.root);
+        let (mut assembly, mut whole) = (Assembly::new(tree.root), Vec::new());
         while let Some(cid) = assembly.wanted(1).first() {
             let (_, block) = tree.blocks.iter().find(|(known, _)| known == cid).unwrap();
-            assembly.take(bytes(file, block))?;
+            whole.extend_from_slice(&assembly.take(bytes(file, block))?);
         }
-        Ok(assembly.finish().unwrap())
+        Ok(whole)
     }
 
     #[test]

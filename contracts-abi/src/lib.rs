@@ -9,6 +9,9 @@ pub mod curve;
 pub mod error;
 pub mod job;
 
+/// Bytes of a part of a file in [`ParameterStore`], as the contract cuts it (`PART`).
+pub const STORED_PART: usize = 24_575;
+
 pub use bindings::factory::{IModelFactory, ModelFactory};
 pub use bindings::jobs::Jobs;
 pub use bindings::jury::Jury;

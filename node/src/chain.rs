@@ -11,7 +11,7 @@ use alloy::{
 };
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use delea_contracts_abi::{
-    ContractError, Jobs, Model, ParameterStore, Vault,
+    ContractError, Jobs, Model, ParameterStore, STORED_PART, Vault,
     bindings::{jobs::IJobs, model::IModel},
     seed_of_claim,
 };
@@ -26,10 +26,8 @@ use crate::{
 const RECEIPT_LOOKS: u32 = 60;
 const RECEIPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Bytes of a part of a file on the chain, as its contract cuts it.
-const STORED_PART: u32 = 24_575;
-/// Parts of such a file, and files under one hash, at most: what a page writes in one transaction, and a few tries.
-const STORED_PARTS: u32 = 3;
+/// Parts of a file on the chain, and files under one hash, at most: what a page writes in one transaction, and a few tries.
+const STORED_PARTS: usize = 3;
 const STORED_FILES: usize = 4;
 
 /// A training's proof by replay, in the contract's order.
@@ -236,7 +234,7 @@ impl Chain {
         for log in self.logs(store, topic, Some(hash)).await?.into_iter().rev() {
             let Ok(log) = log.log_decode::<ParameterStore::Stored>() else { continue };
             let ParameterStore::Stored { writer, size, .. } = log.inner.data;
-            let parts = size.div_ceil(STORED_PART);
+            let parts = (size as usize).div_ceil(STORED_PART);
             if parts > STORED_PARTS || found.len() == STORED_FILES {
                 continue;
             }

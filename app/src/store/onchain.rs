@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
-use delea_contracts_abi::ParameterStore;
+use delea_contracts_abi::{ParameterStore, STORED_PART as PART};
 use delea_model_runtime::{content::Digest, dag::Cid};
 use serde_json::json;
 
@@ -16,8 +16,6 @@ use crate::{
     config::Config,
 };
 
-/// Bytes of a part: what a contract's code holds.
-const PART: usize = 24_575;
 /// CIDs of one file that are tried: anybody can write any number.
 const MOST_TREES: usize = 4;
 /// Largest file that is written, in bytes: three parts, which fit one transaction (EIP-7825).

@@ -303,15 +303,10 @@ fn Kept() -> impl IntoView {
             measure();
         });
     };
-    // One that an older page let the visitor choose stays among the choices.
     let budgets = move || {
-        let mut all = BUDGETS.to_vec();
-        if !all.contains(&budget.get()) {
-            all.push(budget.get());
-        }
-        all.into_iter().map(|bytes| view! {
-            <option value=bytes.to_string() selected=move || budget.get() == bytes>{format::bytes(bytes)}</option>
-        }).collect_view()
+        BUDGETS.map(|bytes| view! {
+        <option value=bytes.to_string() selected=move || budget.get() == bytes>{format::bytes(bytes)}</option>
+    })
     };
     let list = move || {
         match kept.get() {

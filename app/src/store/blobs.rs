@@ -123,9 +123,9 @@ async fn fetch(config: &Config, wanted: Digest, what: &str) -> Result<Blob, Stor
             let mut worst = error;
             for root in roots {
                 match ipfs::file(config, root, wanted, what).await {
-                    Ok(file) => return Ok(file),
+                    Ok(Some(file)) => return Ok(file),
                     // Anybody can say anything of any file.
-                    Err(StoreError::WrongBytes(_)) => {}
+                    Ok(None) => {}
                     Err(other) => worst = other,
                 }
             }
@@ -162,10 +162,24 @@ async fn again(
     Err(error)
 }
 
-/// Stores a blob, here and in the stores there are.
+/// Stores a blob in the stores there are, and here. What others have is here as if it had been fetched.
 pub(crate) async fn put(config: &Config, bytes: &[u8], what: &str) -> Result<Stored, StoreError> {
     let digest = digest(bytes).await;
-    keep(digest, bytes, Origin::Own).await;
+    let stored = store(config, digest, bytes, what).await?;
+    if config.kubo_url.is_none() && config.upload_url.is_empty() {
+        keep(digest, bytes, Origin::Own).await;
+    } else if keep(digest, bytes, Origin::Fetched).await {
+        files::let_go(digest).await;
+    }
+    Ok(stored)
+}
+
+async fn store(
+    config: &Config,
+    digest: Digest,
+    bytes: &[u8],
+    what: &str,
+) -> Result<Stored, StoreError> {
     let root = match &config.kubo_url {
         Some(kubo) => Some(ipfs::publish(kubo, bytes, what).await?),
         None => None,

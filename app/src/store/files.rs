@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use delea_model_runtime::content::Digest;
 use js_sys::{Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -19,8 +20,8 @@ use crate::browser;
 
 /// Local storage key of the bytes that fetched files may take.
 const BUDGET: &str = "delea.budget";
-/// Local storage key of when each fetched file was last wanted.
-const WANTED: &str = "delea.wanted";
+/// Local storage key of what is known of each fetched file.
+const KNOWN: &str = "delea.fetched";
 /// Bytes that fetched files may take, if the visitor did not say otherwise.
 const USUAL: u64 = 1 << 30;
 /// What a visitor may choose between, in bytes.
@@ -44,6 +45,15 @@ impl Origin {
             Self::Fetched => "fetched",
         }
     }
+}
+
+/// What is known of a fetched file without opening it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Known {
+    /// Unix time in seconds when it was last wanted.
+    wanted: u64,
+    /// Bytes.
+    size: u64,
 }
 
 /// What files take.
@@ -83,7 +93,7 @@ pub(crate) async fn open(digest: Digest) -> Option<File> {
         // One that was begun and never ended is empty; no empty file is ever kept.
         if let Some(file) = file.filter(|file| file.size() > 0.0) {
             if origin == Origin::Fetched {
-                touch(name);
+                touch(name, file.size() as u64);
             }
             return Some(file);
         }
@@ -94,6 +104,7 @@ pub(crate) async fn open(digest: Digest) -> Option<File> {
 /// A file that is being written.
 pub(crate) struct Writer {
     stream: FileSystemWritableFileStream,
+    handle: FileSystemFileHandle,
     origin: Origin,
     name: String,
 }
@@ -111,7 +122,7 @@ impl Writer {
             return None;
         }
         let stream = wait(handle.create_writable()).await?;
-        Some(Self { stream, origin, name })
+        Some(Self { stream, handle, origin, name })
     }
 
     /// Adds bytes. Whether there was room.
@@ -135,28 +146,47 @@ impl Writer {
     pub(crate) async fn end(self) -> bool {
         let done = JsFuture::from(self.stream.close()).await.is_ok();
         if done && self.origin == Origin::Fetched {
-            touch(self.name.clone());
+            let size = size_of(&self.handle).await;
+            touch(self.name.clone(), size);
             trim(&self.name).await;
         }
         done
     }
 
-    /// Forgets what was written.
+    /// Forgets what was written. A file that was there before stays as it was.
     pub(crate) async fn give_up(self) {
         let _ = JsFuture::from(self.stream.abort()).await;
-        remove_named(&self.name).await;
+        if size_of(&self.handle).await == 0 {
+            remove_from(self.origin, &self.name).await;
+        }
     }
+}
+
+async fn size_of(handle: &FileSystemFileHandle) -> u64 {
+    let file: Option<File> = wait(handle.get_file()).await;
+    file.map_or(0, |file| file.size() as u64)
 }
 
 /// Drops a file.
 pub(crate) async fn remove(digest: Digest) {
-    remove_named(&digest.cid()).await;
+    let name = digest.cid();
+    for origin in Origin::ALL {
+        remove_from(origin, &name).await;
+    }
 }
 
-async fn remove_named(name: &str) {
-    for origin in Origin::ALL {
-        let Some(folder) = folder(origin).await else { return };
-        let _ = JsFuture::from(folder.remove_entry(name)).await;
+/// Lets go of the copy that was kept because the file was made here.
+pub(crate) async fn let_go(digest: Digest) {
+    remove_from(Origin::Own, &digest.cid()).await;
+}
+
+async fn remove_from(origin: Origin, name: &str) {
+    let Some(folder) = folder(origin).await else { return };
+    let _ = JsFuture::from(folder.remove_entry(name)).await;
+    if origin == Origin::Fetched {
+        change_known(|known| {
+            known.remove(name);
+        });
     }
 }
 
@@ -167,7 +197,7 @@ pub(crate) async fn remove_all(origin: Origin) {
         let _ = JsFuture::from(folder.remove_entry(&name)).await;
     }
     if origin == Origin::Fetched {
-        local::remove(WANTED);
+        local::remove(KNOWN);
     }
 }
 
@@ -206,30 +236,33 @@ async fn list(folder: &FileSystemDirectoryHandle) -> Vec<(String, u64)> {
         let Some(name) = field("value").as_string() else { continue };
         let handle: Option<FileSystemFileHandle> = wait(folder.get_file_handle(&name)).await;
         let Some(handle) = handle else { continue };
-        let file: Option<File> = wait(handle.get_file()).await;
-        found.push((name, file.map_or(0, |file| file.size() as u64)));
+        found.push((name, size_of(&handle).await));
     }
 }
 
+fn change_known(change: impl FnOnce(&mut HashMap<String, Known>)) {
+    let mut known = local::value(KNOWN).unwrap_or_default();
+    change(&mut known);
+    local::set_value(KNOWN, &known);
+}
+
 /// Remembers that a fetched file was wanted.
-fn touch(name: String) {
-    let mut wanted: HashMap<String, u64> = local::value(WANTED).unwrap_or_default();
-    wanted.insert(name, browser::now());
-    local::set_value(WANTED, &wanted);
+fn touch(name: String, size: u64) {
+    change_known(|known| {
+        known.insert(name, Known { wanted: browser::now(), size });
+    });
 }
 
 /// Drops fetched files, those first that were not wanted for the longest time, until the rest is within the budget; never
 /// `spared`.
 async fn trim(spared: &str) {
-    let Some(folder) = folder(Origin::Fetched).await else { return };
-    let mut wanted: HashMap<String, u64> = local::value(WANTED).unwrap_or_default();
-    let files = list(&folder).await;
-    wanted.retain(|name, _| files.iter().any(|(kept, _)| kept == name));
+    // A large file comes in hundreds of blocks: the folder is not gone through for each.
+    let known: HashMap<String, Known> = local::value(KNOWN).unwrap_or_default();
+    let files = known.iter().map(|(name, file)| (name.clone(), file.size)).collect();
+    let wanted = known.iter().map(|(name, file)| (name.clone(), file.wanted)).collect();
     for name in surplus(files, &wanted, budget(), spared) {
-        let _ = JsFuture::from(folder.remove_entry(&name)).await;
-        wanted.remove(&name);
+        remove_from(Origin::Fetched, &name).await;
     }
-    local::set_value(WANTED, &wanted);
 }
 
 /// Which files are to go.

@@ -84,38 +84,37 @@ pub(crate) async fn race(
 }
 
 /// A file by the CID of its tree, written to disk as its blocks come. Blocks that were read before the tab was closed are
-/// not read again.
+/// not read again. Nothing if the tree is of another file than `wanted`.
 ///
 /// # Errors
-/// Those of [`race`], and what is wrong with the tree; [`StoreError::WrongBytes`] if it is of another file than `wanted`.
+/// Those of [`race`], and what is wrong with the tree.
 pub(crate) async fn file(
     config: &Config,
     root: Cid,
     wanted: Digest,
     what: &str,
-) -> Result<Blob, StoreError> {
+) -> Result<Option<Blob>, StoreError> {
     let mut sink = Sink { hash: Sha256::new(), parts: Array::new(), writer: None };
     sink.writer = Writer::begin(wanted, Origin::Fetched).await;
     let mut kept = Vec::new();
     let read = read_tree(config, root, what, &mut sink, &mut kept).await;
-    let whole = read.and_then(|()| {
-        Ok(wanted.matches(what, Digest(std::mem::take(&mut sink.hash).finalize().into()))?)
-    });
-    if let Err(error) = whole {
-        if let Some(writer) = sink.writer {
+    let Sink { hash, parts, writer } = sink;
+    let is_wanted = Digest(hash.finalize().into()) == wanted;
+    if read.is_err() || !is_wanted {
+        if let Some(writer) = writer {
             writer.give_up().await;
         }
-        return Err(error);
+        return read.map(|()| None);
     }
-    let file = match sink.writer {
+    let file = match writer {
         Some(writer) => {
             writer.end().await;
             files::open(wanted).await.map(Blob::from)
         }
-        None => Blob::new_with_u8_array_sequence(&sink.parts).ok(),
+        None => Blob::new_with_u8_array_sequence(&parts).ok(),
     };
     join_all(kept.into_iter().map(files::remove)).await;
-    file.ok_or_else(|| blobs::unread(what))
+    file.map(Some).ok_or_else(|| blobs::unread(what))
 }
 
 /// Where a file's bytes go: to disk, or to memory where there is no disk.

@@ -34,7 +34,7 @@ build_page() {
 build_workers() {
   build_cpu_worker
   build_worker graph-cpu cpu cpu-worker 2 none cpu,graph custom
-  build_worker import import release z none import,worker wasm_js
+  build_worker import import cpu-worker 2 none import,worker wasm_js
   build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
   build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
   WORKERS=$CACHE/workers/site

@@ -13,7 +13,7 @@ use crate::{
     spec::{ModelSpec, Shape, Task},
 };
 
-pub use crate::wire::{Bytes, Floats};
+pub use crate::wire::{Bytes, Floats, Stored};
 
 /// A message with the number of the request it belongs to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub enum Request {
         spec: ModelSpec,
         /// Parameter file. Its digest is the key of the worker's cache: an empty buffer means
         /// "the parameters last sent".
-        parameters: Bytes,
+        parameters: Stored,
         /// Examples one after the other, each of the spec's input length, scaled as the data set.
         inputs: Floats,
     },

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, tensor::Metadata};
 
 use crate::{RuntimeError, limits};
 
@@ -36,6 +36,36 @@ impl Element {
             Self::U8 => "U8",
             Self::U32 => "U32",
         }
+    }
+}
+
+/// Bytes that are read in parts, wherever they lie.
+pub trait Source {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `to` from the bytes at `from`.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Storage`] if they cannot be read.
+    fn read(&self, from: usize, to: &mut [u8]) -> Result<(), RuntimeError>;
+}
+
+impl<T: AsRef<[u8]>> Source for T {
+    fn len(&self) -> usize {
+        self.as_ref().len()
+    }
+
+    fn read(&self, from: usize, to: &mut [u8]) -> Result<(), RuntimeError> {
+        let part = self.as_ref().get(from..).and_then(|rest| rest.get(..to.len()));
+        let ended = || RuntimeError::Storage { reason: "a file ended early".into() };
+        to.copy_from_slice(part.ok_or_else(ended)?);
+        Ok(())
     }
 }
 
@@ -74,7 +104,7 @@ impl TensorValue {
 
     /// The same tensor, its bytes left where they are.
     pub fn view(&self) -> TensorView<'_> {
-        TensorView { shape: self.shape.clone(), element: self.element, bytes: &self.bytes }
+        TensorView { shape: self.shape.clone(), element: self.element, source: &self.bytes, at: 0 }
     }
 
     /// The values as f32; `name` is for the message.
@@ -95,28 +125,41 @@ impl TensorValue {
     }
 }
 
-/// A tensor in a file that somebody else holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A tensor in a file that lies elsewhere.
+#[derive(Clone)]
 pub struct TensorView<'a> {
     /// Sides, outermost first.
     pub shape: Vec<usize>,
     /// Element type.
     pub element: Element,
-    /// Little-endian values, row-major.
-    pub bytes: &'a [u8],
+    /// The file.
+    source: &'a dyn Source,
+    /// Where in it the little-endian values begin, row-major.
+    at: usize,
 }
 
 impl TensorView<'_> {
     /// The values as f32; `name` is for the message.
     ///
     /// # Errors
-    /// If the element type is another.
+    /// If the element type is another; [`RuntimeError::Storage`] if they cannot be read.
     pub fn to_f32(&self, name: &str) -> Result<Vec<f32>, RuntimeError> {
         self.expect(name, Element::F32)?;
-        Ok(f32_values(self.bytes))
+        let mut values = vec![0.0; self.len()];
+        self.source.read(self.at, bytemuck::cast_slice_mut(&mut values))?;
+        if cfg!(target_endian = "big") {
+            values.iter_mut().for_each(|value: &mut f32| {
+                *value = f32::from_bits(value.to_bits().swap_bytes());
+            });
+        }
+        Ok(values)
     }
 
-    fn expect(&self, name: &str, element: Element) -> Result<(), RuntimeError> {
+    /// Refuses a tensor of other elements; `name` is for the message.
+    ///
+    /// # Errors
+    /// [`RuntimeError::BadParameter`].
+    pub fn expect(&self, name: &str, element: Element) -> Result<(), RuntimeError> {
         if self.element == element {
             return Ok(());
         }
@@ -124,6 +167,16 @@ impl TensorView<'_> {
             name: name.into(),
             reason: format!("it is {}, but must be {}", self.element.name(), element.name()),
         })
+    }
+
+    fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, RuntimeError> {
+        let mut bytes = vec![0; self.len() * self.element.size()];
+        self.source.read(self.at, &mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -199,13 +252,14 @@ impl TensorFile {
     /// # Errors
     /// As [`views`].
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, RuntimeError> {
-        let tensors = views(name, bytes)?
+        let tensors = views(name, &bytes)?
             .into_iter()
             .map(|(tensor, view)| {
-                (tensor, TensorValue::new(view.shape, view.element, view.bytes.to_vec()))
+                let bytes = view.bytes()?;
+                Ok((tensor, TensorValue::new(view.shape, view.element, bytes)))
             })
-            .collect();
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| unread(name, &e))?;
+            .collect::<Result<_, RuntimeError>>()?;
+        let (_, header) = header(name, &bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
         Ok(Self { metadata, tensors })
     }
@@ -222,13 +276,13 @@ impl TensorFile {
 /// [`RuntimeError::FileTooLarge`], or [`RuntimeError::BadFile`] with the reader's reason.
 pub fn views<'a>(
     name: &str,
-    bytes: &'a [u8],
+    source: &'a dyn Source,
 ) -> Result<BTreeMap<String, TensorView<'a>>, RuntimeError> {
-    check_parameters_size(name, bytes.len() as u64)?;
-    let file = SafeTensors::deserialize(bytes).map_err(|e| unread(name, &e))?;
-    file.iter()
-        .map(|(tensor, view)| {
-            let element = match view.dtype() {
+    let (begin, header) = header(name, source)?;
+    let all = header.tensors();
+    all.into_iter()
+        .map(|(tensor, info)| {
+            let element = match info.dtype {
                 Dtype::F32 => Element::F32,
                 Dtype::U8 => Element::U8,
                 Dtype::U32 => Element::U32,
@@ -238,14 +292,37 @@ pub fn views<'a>(
                     return Err(RuntimeError::file(name, reason));
                 }
             };
-            let view = TensorView { shape: view.shape().to_vec(), element, bytes: view.data() };
-            Ok((tensor.to_owned(), view))
+            let at = begin + info.data_offsets.0;
+            let view = TensorView { shape: info.shape.clone(), element, source, at };
+            Ok((tensor, view))
         })
         .collect()
 }
 
-fn unread(name: &str, error: &safetensors::SafeTensorError) -> RuntimeError {
-    RuntimeError::file(name, format!("not a safetensors file: {error}"))
+/// Where a safetensors file's values begin, and what is said of them, which is all of the file.
+fn header(name: &str, source: &dyn Source) -> Result<(usize, Metadata), RuntimeError> {
+    let size = source.len();
+    check_parameters_size(name, size as u64)?;
+    let unread = |error: SafeTensorError| {
+        RuntimeError::file(name, format!("not a safetensors file: {error}"))
+    };
+    let mut length = [0; 8];
+    if size < length.len() {
+        return Err(unread(SafeTensorError::HeaderTooSmall));
+    }
+    source.read(0, &mut length)?;
+    let begin = usize::try_from(u64::from_le_bytes(length)).ok().and_then(|n| n.checked_add(8));
+    let begin = begin
+        .filter(|begin| *begin <= size)
+        .ok_or_else(|| unread(SafeTensorError::InvalidHeaderLength))?;
+    let mut text = vec![0; begin - 8];
+    source.read(8, &mut text)?;
+    let header: Metadata = serde_json::from_slice(&text)
+        .map_err(|error| unread(SafeTensorError::InvalidHeaderDeserialization(error)))?;
+    if begin.checked_add(header.data_len()) == Some(size) {
+        return Ok((begin, header));
+    }
+    Err(unread(SafeTensorError::MetadataIncompleteBuffer))
 }
 
 /// A tensor's entry in the header, its fields in the order the format's own writer uses.

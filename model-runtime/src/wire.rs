@@ -14,7 +14,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::{
     RuntimeError,
     content::Digest,
-    tensors::{f32_bytes, f32_values},
+    tensors::{Source, f32_bytes, f32_values},
 };
 
 /// A file or tensor's bytes in a message. Cloning it does not copy them.
@@ -60,6 +60,64 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         &self.here
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// [`Bytes`] of which a worker reads the part that it needs, where they lie in a file: they are never whole in its memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stored(Bytes);
+
+impl Stored {
+    /// Whether nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        Source::len(self) == 0
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Stored {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Source for Stored {
+    fn len(&self) -> usize {
+        #[cfg(target_family = "wasm")]
+        if let Some((file, _)) = &self.0.file {
+            return file.size() as usize;
+        }
+        self.0.len()
+    }
+
+    fn read(&self, from: usize, to: &mut [u8]) -> Result<(), RuntimeError> {
+        #[cfg(all(target_family = "wasm", feature = "worker"))]
+        if let Some((file, _)) = &self.0.file {
+            return file::read(file, from, to, |_| ());
+        }
+        self.0.read(from, to)
+    }
+}
+
+impl Serialize for Stored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = beside(deserializer)?;
+        #[cfg(all(target_family = "wasm", feature = "worker"))]
+        if let Some((file, Some(digest))) = &bytes.file {
+            file::check(file, digest).map_err(unread)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -114,6 +172,8 @@ struct Place {
 thread_local! {
     /// Buffers of the message that is being written or read on this thread.
     static BESIDE: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+    /// Why a file in that message could not be read.
+    static UNREAD: RefCell<Option<RuntimeError>> = const { RefCell::new(None) };
 }
 
 impl Serialize for Bytes {
@@ -128,11 +188,29 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Place { at } = Place::deserialize(deserializer)?;
-        BESIDE
-            .with_borrow_mut(|beside| beside.get_mut(at).map(std::mem::take))
-            .ok_or_else(|| serde::de::Error::custom(format!("there is no buffer {at} beside it")))
+        let bytes = beside(deserializer)?;
+        #[cfg(all(target_family = "wasm", feature = "worker"))]
+        if let Some((file, digest)) = &bytes.file {
+            return file::whole(file, digest.as_ref()).map(Self::from).map_err(unread);
+        }
+        Ok(bytes)
     }
+}
+
+/// Takes the buffer that a place in the JSON stands for.
+fn beside<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+    let Place { at } = Place::deserialize(deserializer)?;
+    BESIDE
+        .with_borrow_mut(|beside| beside.get_mut(at).map(std::mem::take))
+        .ok_or_else(|| serde::de::Error::custom(format!("there is no buffer {at} beside it")))
+}
+
+/// Keeps why a file was not read, for [`decode`] to say.
+#[cfg(all(target_family = "wasm", feature = "worker"))]
+fn unread<E: serde::de::Error>(error: RuntimeError) -> E {
+    let text = E::custom(&error);
+    UNREAD.set(Some(error));
+    text
 }
 
 /// A message's JSON and buffers.
@@ -149,12 +227,14 @@ pub fn encode<T: Serialize>(value: &T) -> Result<(String, Vec<Bytes>), RuntimeEr
 /// The message.
 ///
 /// # Errors
-/// [`RuntimeError::Protocol`] for what is no such message.
+/// [`RuntimeError::Protocol`] for what is no such message; [`RuntimeError::Storage`], [`RuntimeError::OutOfMemory`] or
+/// [`RuntimeError::WrongDigest`] for a file in it that cannot be read.
 pub fn decode<T: DeserializeOwned>(json: &str, beside: Vec<Bytes>) -> Result<T, RuntimeError> {
     BESIDE.replace(beside);
     let value = serde_json::from_str(json);
     BESIDE.take();
-    value.map_err(odd)
+    let unread = UNREAD.take();
+    value.map_err(|error| unread.unwrap_or_else(|| odd(error)))
 }
 
 /// A message as one frame.
@@ -215,7 +295,7 @@ pub fn to_js<T: Serialize>(value: &T) -> Result<(Array, Array), RuntimeError> {
 /// The message that came by `postMessage`.
 ///
 /// # Errors
-/// [`RuntimeError::Protocol`] for what is no such message.
+/// As [`decode`].
 pub fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, RuntimeError> {
     let other = || protocol("it is not a list of a text and buffers".into());
     let message: &Array = value.dyn_ref().ok_or_else(other)?;
@@ -223,7 +303,7 @@ pub fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, RuntimeError> 
     let beside = message.iter().skip(1).map(|part| match part.dyn_ref::<Uint8Array>() {
         Some(array) => Ok(Bytes::from(array.to_vec())),
         #[cfg(all(target_family = "wasm", feature = "worker"))]
-        None => file::read(&part),
+        None => file::sent(&part),
         #[cfg(not(all(target_family = "wasm", feature = "worker")))]
         None => Err(other()),
     });
@@ -236,55 +316,99 @@ pub const KEPT_FILE: &str = "a file of this browser";
 /// Files in a message, on the worker's side.
 #[cfg(all(target_family = "wasm", feature = "worker"))]
 mod file {
-    use js_sys::{Array, Uint8Array};
+    use js_sys::{Array, ArrayBuffer, Uint8Array};
     use sha2::{Digest as _, Sha256};
-    use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
     use web_sys::{Blob, FileReaderSync};
 
     use super::{Bytes, protocol};
     use crate::{RuntimeError, content::Digest};
 
     /// Bytes that are read at a time.
-    const SLICE: u32 = 8 << 20;
+    const SLICE: usize = 8 << 20;
 
-    /// Reads what [`super::to_js`] made of a file: straight into this worker's memory, once.
-    pub(super) fn read(part: &JsValue) -> Result<Bytes, RuntimeError> {
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(extends = ArrayBuffer)]
+        type Buffer;
+        /// Moves what is in it to another (ECMAScript 2024); older browsers have none of this.
+        #[wasm_bindgen(method, catch)]
+        fn transfer(this: &Buffer, length: u32) -> Result<ArrayBuffer, JsValue>;
+    }
+
+    /// What [`super::to_js`] made of a file.
+    pub(super) fn sent(part: &JsValue) -> Result<Bytes, RuntimeError> {
         let pair: &Array = part
             .dyn_ref()
             .ok_or_else(|| protocol("a part of it is neither a buffer nor a file".into()))?;
         let blob: Blob =
             pair.get(0).dyn_into().map_err(|_| protocol("a part of it is no file".into()))?;
         let wanted = pair.get(1).as_string().map(|text| text.parse::<Digest>()).transpose()?;
-        let unread = |error: JsValue| RuntimeError::Storage {
-            reason: format!("a file cannot be read: {}", js_sys::Error::from(error).message()),
-        };
-        let size = blob.size() as usize;
+        Ok(Bytes::of_file(blob, wanted))
+    }
+
+    /// All of it, straight into this worker's memory.
+    pub(super) fn whole(file: &Blob, wanted: Option<&Digest>) -> Result<Vec<u8>, RuntimeError> {
+        let size = file.size() as usize;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(size).map_err(|_| RuntimeError::OutOfMemory {
             needed_mib: (size as u64).div_ceil(1 << 20),
             limit_mib: crate::limits::MAX_TRAINING_BYTES >> 20,
         })?;
         bytes.resize(size, 0);
-        let (reader, mut hash) = (FileReaderSync::new().map_err(unread)?, Sha256::new());
-        for slice in bytes.chunks_mut(SLICE as usize).enumerate() {
-            let (place, to) = slice;
-            let start = place as f64 * f64::from(SLICE);
-            let part =
-                blob.slice_with_f64_and_f64(start, start + to.len() as f64).map_err(unread)?;
-            let read = reader.read_as_array_buffer(&part).map_err(unread)?;
-            let read = Uint8Array::new(&read);
+        let mut hash = Sha256::new();
+        read(file, 0, &mut bytes, |part| {
+            if wanted.is_some() {
+                hash.update(part);
+            }
+        })?;
+        is(hash, wanted)?;
+        Ok(bytes)
+    }
+
+    /// Reads a file for its digest only.
+    pub(super) fn check(file: &Blob, wanted: &Digest) -> Result<(), RuntimeError> {
+        let (size, mut hash) = (file.size() as usize, Sha256::new());
+        let mut part = vec![0; SLICE.min(size)];
+        for from in (0..size).step_by(SLICE) {
+            let part = &mut part[..SLICE.min(size - from)];
+            read(file, from, part, |part| hash.update(part))?;
+        }
+        is(hash, Some(wanted))
+    }
+
+    fn is(hash: Sha256, wanted: Option<&Digest>) -> Result<(), RuntimeError> {
+        match wanted {
+            Some(wanted) => wanted.matches(super::KEPT_FILE, Digest(hash.finalize().into())),
+            None => Ok(()),
+        }
+    }
+
+    /// Fills `to` from the file's bytes at `from`, and shows each part.
+    pub(super) fn read(
+        file: &Blob,
+        from: usize,
+        to: &mut [u8],
+        mut show: impl FnMut(&[u8]),
+    ) -> Result<(), RuntimeError> {
+        let unread = |error: JsValue| RuntimeError::Storage {
+            reason: format!("a file cannot be read: {}", js_sys::Error::from(error).message()),
+        };
+        let reader = FileReaderSync::new().map_err(unread)?;
+        for (place, to) in to.chunks_mut(SLICE).enumerate() {
+            let start = (from + place * SLICE) as f64;
+            let part = file.slice_with_f64_and_f64(start, start + to.len() as f64);
+            let buffer = reader.read_as_array_buffer(&part.map_err(unread)?).map_err(unread)?;
+            let read = Uint8Array::new(&buffer);
             if read.length() as usize != to.len() {
                 return Err(RuntimeError::Storage { reason: "a file ended early".into() });
             }
             read.copy_to(to);
-            if wanted.is_some() {
-                hash.update(&*to);
-            }
+            // Given back at once: many such buffers would pile up before the browser collects them.
+            drop(buffer.unchecked_into::<Buffer>().transfer(0));
+            show(to);
         }
-        if let Some(wanted) = wanted {
-            wanted.matches(super::KEPT_FILE, Digest(hash.finalize().into()))?;
-        }
-        Ok(bytes.into())
+        Ok(())
     }
 }
 

@@ -228,7 +228,7 @@ fn packs_and_zips_come_back() {
 /// What a model gives for some examples.
 fn answers(spec: &ModelSpec, parameters: &[u8], inputs: &[f32]) -> Vec<f32> {
     let device = Device::flex();
-    let network = open(spec, parameters, &device).unwrap();
+    let network = open(spec, &parameters, &device).unwrap();
     block_on(infer(&network, spec, inputs.to_vec(), &device)).unwrap().concat()
 }
 

@@ -23,15 +23,16 @@ const MODELS = {
 const BATCHES = [1, 16];
 const RUNS = 30;
 
-export async function inference() {
+export async function inference(device = "cpu") {
   const { page, close } = await open();
   for (const [name, model] of Object.entries(MODELS)) {
-    await page.evaluate((model) => bench.prepare(model), model);
+    await page.evaluate(([model, device]) => bench.prepare(model, device), [model, device]);
     const first = (runtime) => () => page.evaluate((runtime) => bench[runtime].first(), runtime);
-    await compare(`${name}: from bytes to the first answer`, { Delea: first("own"), "onnxruntime-web": first("ort") }, "ms");
+    const title = device === "gpu" ? `WebGPU, ${name}` : name;
+    await compare(`${title}: from bytes to the first answer`, { Delea: first("own"), "onnxruntime-web": first("ort") }, "ms");
     for (const batch of BATCHES) {
       const each = (runtime) => () => page.evaluate(([runtime, batch, runs]) => bench[runtime].each(batch, runs), [runtime, batch, RUNS]);
-      await compare(`${name}: each answer to ${batch}`, { Delea: each("own"), "onnxruntime-web": each("ort") }, "ms");
+      await compare(`${title}: each answer to ${batch}`, { Delea: each("own"), "onnxruntime-web": each("ort") }, "ms");
     }
   }
   await close();

@@ -5,9 +5,10 @@ import { exact } from "./exact.mjs";
 import { inference } from "./inference.mjs";
 import { memory } from "./memory.mjs";
 import { onnx } from "./onnx.mjs";
-import { cpu, gpu } from "./speed.mjs";
+import { cpu, gpu as training } from "./speed.mjs";
 import { gas, page, size } from "./site.mjs";
 
+const gpu = async () => (await training()) && inference("gpu");
 const all = { cpu, gpu, exact, backlog, onnx, inference, memory, size, page, gas };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in all));

@@ -1,12 +1,9 @@
 // The same ONNX file in Delea's workers and in onnxruntime-web. Runs in the page.
-import * as onnxruntime from "/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs";
 import { next, post } from "/tests/bench/delea.mjs";
 
-onnxruntime.env.wasm.numThreads = 1;
-onnxruntime.env.wasm.wasmPaths = "/node_modules/onnxruntime-web/dist/";
-
+const PEER = "/node_modules/onnxruntime-web/dist/";
 const task = { type: "classification", classes: Array.from({ length: 10 }, (_, i) => `${i}`) };
-let importer, worker, file, input, sides, session, id = 1;
+let importer, worker, file, input, sides, onnxruntime, provider, session, id = 1;
 
 const start = async (name) => {
   const started = new Worker(`/workers/${name}-worker.js`, { type: "module" });
@@ -20,17 +17,21 @@ const ask = (to, body, type) => {
 };
 const values = (batch) => Float32Array.from({ length: batch * sides.reduce((a, b) => a * b) }, (_, i) => (input.type === "tokens" ? (i * 7) % 256 : ((i * 37) % 101) / 101));
 
-/** Makes the file and loads both runtimes, so that neither waits for its own wasm. */
-export async function prepare({ input: shape, layers }) {
+/** Makes the file and loads both runtimes for "cpu" or "gpu", so that neither waits for its own wasm. */
+export async function prepare({ input: shape, layers }, device) {
+  provider = { cpu: "wasm", gpu: "webgpu" }[device];
+  onnxruntime = await import(`${PEER}ort.${provider}.min.mjs`);
+  onnxruntime.env.wasm.numThreads = 1;
+  onnxruntime.env.wasm.wasmPaths = PEER;
   input = shape;
   sides = { features: [shape.size], image: [shape.channels, shape.height, shape.width], tokens: [shape.length] }[shape.type];
   const spec = { input, layers, task };
   importer ??= await start("import");
-  worker ??= await start("graph-cpu");
+  worker ??= await start(`graph-${device}`);
   await ask(worker, { type: "start" }, "ready");
   const { parameters } = await ask(worker, { type: "initialize", spec, seed: 1 }, "parameters");
   ({ file } = await ask(importer, { type: "export", spec, parameters, format: "onnx" }, "exported"));
-  await (await onnxruntime.InferenceSession.create(file.slice())).release();
+  await (await onnxruntime.InferenceSession.create(file.slice(), { executionProviders: [provider] })).release();
 }
 
 let large;
@@ -81,7 +82,7 @@ export const ort = {
     await session?.release();
     const bytes = file.slice();
     const begun = performance.now();
-    session = await onnxruntime.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+    session = await onnxruntime.InferenceSession.create(bytes, { executionProviders: [provider] });
     await session.run({ input: tensor(1) });
     return performance.now() - begun;
   },

@@ -106,6 +106,7 @@ export async function cpu() {
   await close();
 }
 
+/** Training on WebGPU, and whether the browser has one. */
 export async function gpu() {
   const { page, close } = await open();
   const url = "/workers/gpu-worker.js";
@@ -115,12 +116,19 @@ export async function gpu() {
   });
   if (!adapter) {
     console.log("\nWebGPU: this browser has no adapter, nothing measured");
-    return close();
+    await close();
+    return false;
   }
   await compare(`WebGPU (${adapter}), MLP 784-256-10, batch 64, Adam`, {
     "Delea (webgpu)": own(page, url, MLP, 48),
     "jax-js (webgpu)": peer(page, "jaxMlp", "webgpu", 48),
     "TensorFlow.js (webgpu)": peer(page, "tfMlp", "webgpu", 32),
+    "Delea (wasm)": own(page, "/workers/cpu-worker.js", MLP, 600),
+  });
+  await compare(`WebGPU (${adapter}), CNN 28×28 (conv 16, conv 32 stride 2, dense 128), batch 64, Adam`, {
+    "Delea (webgpu)": own(page, url, CNN, 48),
+    "Delea (wasm)": own(page, "/workers/cpu-worker.js", CNN, 60),
   });
   await close();
+  return true;
 }

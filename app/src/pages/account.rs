@@ -242,7 +242,7 @@ fn Waiting() -> impl IntoView {
                 <div>
                     <strong>{job.name.clone()}</strong>
                     <span class="muted">
-                        {format!(" {} from version {}, {} right", format::plural(u64::from(job.steps), "step"), job.base, format::ppm(finished.after.accuracy_ppm))}
+                        {format!(" {} from version {}, held-out score {}", format::plural(u64::from(job.steps), "step"), job.base, format::ppm(finished.after.accuracy_ppm))}
                     </span>
                 </div>
                 <div class="actions">

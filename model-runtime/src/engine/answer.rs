@@ -9,7 +9,7 @@ use crate::{
     manifest::{Optimizer, TrainingConfig},
     message::{Bytes, Event, Inspection, Request, TrainJob},
     spec::{Body, ModelSpec},
-    tensors::views,
+    tensors::{Source, views},
 };
 
 /// Answers [`Request::Initialize`], [`Request::Evaluate`], [`Request::Infer`] with its parameters,
@@ -87,7 +87,11 @@ async fn inspect(
 ///
 /// # Errors
 /// As [`load`], and [`RuntimeError::OutOfMemory`].
-pub fn open(spec: &ModelSpec, parameters: &[u8], device: &Device) -> Result<Network, RuntimeError> {
+pub fn open(
+    spec: &ModelSpec,
+    parameters: &dyn Source,
+    device: &Device,
+) -> Result<Network, RuntimeError> {
     spec.check_memory(1)?;
     load(Network::new(spec, device)?, &views("parameters", parameters)?)
 }

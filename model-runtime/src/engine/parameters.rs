@@ -11,7 +11,7 @@ use super::Network;
 use crate::{
     RuntimeError,
     rng::{Random, Stream},
-    tensors::{TensorFile, TensorValue, TensorView, not_finite},
+    tensors::{Element, TensorFile, TensorValue, TensorView, not_finite},
 };
 
 /// Where a visitor or mapper is: a parameter's path as `layers.0.weight`.
@@ -100,7 +100,8 @@ impl ModuleMapper for Initialize {
     }
 }
 
-/// Fills a network from a file's tensors, which must be exactly the network's. Each is copied once, into the network.
+/// Fills a network from a file's tensors, which must be exactly the network's. They are read one after the other, each
+/// into the place of what it replaces.
 ///
 /// # Errors
 /// [`RuntimeError::BadParameter`] for one missing, left over, or of another shape or type, and
@@ -135,23 +136,24 @@ struct Load<'a> {
     error: Option<RuntimeError>,
 }
 
-impl Load<'_> {
-    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, RuntimeError> {
+impl<'a> Load<'a> {
+    /// The file's tensor of a name, if it has the shape that the network wants.
+    fn find(&self, name: &str, shape: &[usize]) -> Result<&'a TensorView<'a>, RuntimeError> {
         let bad = |reason| RuntimeError::BadParameter { name: name.to_owned(), reason };
         let tensor = self.file.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
-        if tensor.shape != shape {
-            return Err(bad(format!(
-                "its shape is {:?} in the file, but {shape:?} in the spec",
-                tensor.shape
-            )));
+        tensor.expect(name, Element::F32)?;
+        if tensor.shape == shape {
+            return Ok(tensor);
         }
-        let values = tensor.to_f32(name)?;
-        match not_finite(&values) {
-            Some(at) => {
-                Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") })
-            }
-            None => Ok(values),
-        }
+        Err(bad(format!("its shape is {:?} in the file, but {shape:?} in the spec", tensor.shape)))
+    }
+}
+
+fn finite(name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>, RuntimeError> {
+    let values = tensor.to_f32(name)?;
+    match not_finite(&values) {
+        Some(at) => Err(RuntimeError::NotFinite { place: format!("parameter {name}, value {at}") }),
+        None => Ok(values),
     }
 }
 
@@ -163,22 +165,30 @@ impl ModuleMapper for Load<'_> {
             return param;
         }
         let shape = param.lazy_shape();
-        let values = match self.known.as_ref().map(|known| &known[self.used]) {
-            Some((name, shape)) => self.values(name, shape),
-            None => self.values(&self.path.name(), &shape[..]),
+        let (name, wanted) = match self.known.as_ref().map(|known| &known[self.used]) {
+            Some((name, shape)) => (name.clone(), shape.clone()),
+            None => (self.path.name(), shape[..].to_vec()),
         };
-        match values {
-            Ok(values) => {
-                self.used += 1;
-                replace(param, |old| {
-                    Tensor::from_data(TensorData::new(values, shape), &old.device())
-                })
-            }
+        let tensor = match self.find(&name, &wanted) {
+            Ok(tensor) => tensor,
             Err(error) => {
                 self.error = Some(error);
-                param
+                return param;
             }
-        }
+        };
+        self.used += 1;
+        replace(param, |old| {
+            let device = old.device();
+            // A large parameter is in memory once.
+            drop(old);
+            match finite(&name, tensor) {
+                Ok(values) => Tensor::from_data(TensorData::new(values, shape), &device),
+                Err(error) => {
+                    self.error = Some(error);
+                    Tensor::zeros(shape, &device)
+                }
+            }
+        })
     }
 }
 

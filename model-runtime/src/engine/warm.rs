@@ -8,7 +8,8 @@ use crate::{
 
 /// Answers that are computed for nobody.
 const RUNS: usize = 16;
-const BATCH: usize = 8;
+/// A single example takes other loops than several.
+const BATCHES: [usize; 2] = [8, 1];
 
 /// Has the browser compile the loops that networks spend their time in: it translates wasm in haste first, and
 /// well only what has run for some milliseconds, on another thread. Whoever asks first would wait for it several times as
@@ -37,8 +38,10 @@ pub async fn warm(device: &Device) -> Result<(), RuntimeError> {
         task: Task::Classification { classes: vec!["a".into(), "b".into()] },
     };
     let network = Network::new(&spec, device)?;
-    for _ in 0..RUNS {
-        infer(&network, &spec, vec![0.5; BATCH * spec.input.len()], device).await?;
+    for batch in BATCHES {
+        for _ in 0..RUNS {
+            infer(&network, &spec, vec![0.5; batch * spec.input.len()], device).await?;
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
     RuntimeError,
     rng::{Random, Stream},
     spec::{Body, ModelSpec, Shape, Task},
-    tensors::{TensorFile, TensorValue},
+    tensors::{TensorFile, TensorValue, not_finite},
 };
 
 /// Before names that are added.
@@ -113,10 +113,10 @@ impl Work {
         }
         for (name, tensor) in &mut self.parameters.tensors {
             let values = tensor.to_f32(name)?;
-            if values.iter().any(|v| v.is_nan()) {
-                return Err(place(name));
-            }
-            if values.iter().any(|v| v.is_infinite()) {
+            if not_finite(&values).is_some() {
+                if values.iter().any(|v| v.is_nan()) {
+                    return Err(place(name));
+                }
                 let values: Vec<f32> = values.iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
                 *tensor = TensorValue::from_f32(tensor.shape.clone(), &values);
                 if let Some(parameter) = self.graph.parameters.get_mut(name) {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     RuntimeError,
     engine::{Device, Network, answer, infer, open},
-    message::{Bytes, DeviceReport, Event, Request},
+    message::{DeviceReport, Event, Request, Stored},
     spec::ModelSpec,
 };
 
@@ -110,7 +110,7 @@ impl Session {
     fn serve(
         &self,
         spec: &ModelSpec,
-        parameters: Bytes,
+        parameters: Stored,
         device: &Device,
     ) -> Result<Network, RuntimeError> {
         let mut served = self.served.borrow_mut();

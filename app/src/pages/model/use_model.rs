@@ -314,7 +314,8 @@ async fn infer(
     parameters: Bytes,
     inputs: Vec<f32>,
 ) -> Result<Vec<f32>, String> {
-    let request = Request::Infer { spec: spec.clone(), parameters, inputs: inputs.into() };
+    let request =
+        Request::Infer { spec: spec.clone(), parameters: parameters.into(), inputs: inputs.into() };
     match app.pool.ask_cpu(Kind::of(spec), request).await.map_err(|e| e.to_string())? {
         Event::Outputs { rows } => {
             let row = rows.into_iter().next().ok_or("the model gave no answer")?;

@@ -65,7 +65,7 @@ worker_inputs() {
 
 # The crate's sources without those that a worker of these features leaves out, so that a reader's change rebuilds no Burn.
 worker_sources() {
-  local leave=(-path model-runtime/src/dag.rs -o)
+  local leave=(-path model-runtime/src/dag.rs -o -path 'model-runtime/src/bin/train_base*' -o)
   case ,$1, in
     *,import,*) leave+=(-path 'model-runtime/src/engine*' -o -path model-runtime/src/exact.rs) ;;
     *) leave+=(-path 'model-runtime/src/import*' -o -path 'model-runtime/src/graph/[!n]*' -o -path model-runtime/src/worker/importer.rs) ;;
@@ -73,6 +73,10 @@ worker_sources() {
   case ,$1, in
     *,graph,*) ;;
     *) leave+=(-o -path 'model-runtime/src/engine/graph*') ;;
+  esac
+  case ,$1, in
+    *,studio,*) ;;
+    *) leave+=(-o -path model-runtime/src/studio.rs -o -path model-runtime/src/engine/dit.rs -o -path model-runtime/src/engine/flow.rs) ;;
   esac
   find model-runtime/src -type f -not \( "${leave[@]}" \)
   case ,$1, in *,cpu,*) find gemm -type f ;; esac

@@ -3,7 +3,11 @@
 
 mod answer;
 mod convolution;
+#[cfg(feature = "studio")]
+mod dit;
 mod evaluate;
+#[cfg(feature = "studio")]
+pub mod flow;
 mod fused;
 mod gelu;
 #[cfg(feature = "graph")]

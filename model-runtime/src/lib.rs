@@ -22,6 +22,8 @@ pub mod manifest;
 pub mod message;
 pub mod rng;
 pub mod spec;
+#[cfg(feature = "studio")]
+pub mod studio;
 pub mod tensors;
 pub mod wire;
 

@@ -52,6 +52,13 @@ impl Random {
         (self.0.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
+    /// Two independent normal numbers of mean 0 and variance 1 (Box and Muller 1958).
+    pub fn normal(&mut self) -> [f32; 2] {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        let (sine, cosine) = (std::f32::consts::TAU * self.uniform()).sin_cos();
+        [radius * cosine, radius * sine]
+    }
+
     /// Uniform in 0..bound, without modulo bias (Lemire 2019, with rejection).
     pub fn below(&mut self, bound: u32) -> u32 {
         let threshold = bound.wrapping_neg() % bound.max(1);

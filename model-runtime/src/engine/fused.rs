@@ -4,10 +4,9 @@
 #[cfg(feature = "cpu")]
 use std::array::{from_fn, from_mut, from_ref};
 
-use burn::{
-    backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
-    tensor::Tensor,
-};
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
+use burn::tensor::Tensor;
 
 /// The numbers of one Adam step, all of them the same for every parameter.
 ///
@@ -71,17 +70,29 @@ pub(super) fn adam(
     second: Tensor<1>,
     step: AdamStep,
 ) -> [Tensor<1>; 3] {
-    let (value, first, second) = <Dispatch as FusedOps>::adam(
-        value.into_dispatch(),
-        gradient.into_dispatch(),
-        first.into_dispatch(),
-        second.into_dispatch(),
-        step,
-    );
-    [value, first, second].map(Tensor::from_dispatch)
+    #[cfg(any(feature = "cpu", feature = "gpu"))]
+    {
+        let (value, first, second) = <Dispatch as FusedOps>::adam(
+            value.into_dispatch(),
+            gradient.into_dispatch(),
+            first.into_dispatch(),
+            second.into_dispatch(),
+            step,
+        );
+        [value, first, second].map(Tensor::from_dispatch)
+    }
+    // Elsewhere the backend fuses what it can.
+    #[cfg(not(any(feature = "cpu", feature = "gpu")))]
+    {
+        let m = first * step.beta1 + gradient.clone() * step.rest1;
+        let v = second * step.beta2 + gradient.clone() * gradient * step.rest2;
+        let change = m.clone() / (v.clone().sqrt() + step.epsilon) * step.rate;
+        [value * step.keep - change, m, v]
+    }
 }
 
 /// The operations, per backend.
+#[cfg(any(feature = "cpu", feature = "gpu"))]
 #[backend_extension(Flex: cfg(feature = "cpu"), Cube: cfg(feature = "gpu"))]
 pub(super) trait FusedOps: Backend {
     /// See [`adam`].

@@ -237,7 +237,7 @@ fn build(
     Ok((layers, shape))
 }
 
-fn new_linear(input: usize, output: usize, device: &Device) -> Linear {
+pub(super) fn new_linear(input: usize, output: usize, device: &Device) -> Linear {
     LinearConfig::new(input, output).with_initializer(Initializer::Zeros).init(device)
 }
 

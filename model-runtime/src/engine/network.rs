@@ -5,6 +5,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+#[cfg(feature = "studio")]
+use super::dit::Dit;
 #[cfg(feature = "graph")]
 use super::graph::Operators;
 use super::layers::Layers;
@@ -15,6 +17,8 @@ use crate::{
 };
 
 /// A network.
+// There is one at a time, and a `Box` is no module.
+#[cfg_attr(feature = "studio", allow(clippy::large_enum_variant))]
 #[derive(Module, Debug)]
 pub enum Network {
     /// Layers.
@@ -22,6 +26,9 @@ pub enum Network {
     /// A graph of operators.
     #[cfg(feature = "graph")]
     Graph(Operators),
+    /// A painter of pictures.
+    #[cfg(feature = "studio")]
+    Dit(Dit),
 }
 
 /// Running figures of normalisations that a training step moved on: the parameter's place and its new value, `[n]`.
@@ -76,6 +83,11 @@ impl Network {
             }),
             #[cfg(feature = "graph")]
             Self::Graph(operators) => operators.forward(spec, inputs, device, random).await,
+            // No spec of a model builds one.
+            #[cfg(feature = "studio")]
+            Self::Dit(_) => {
+                Err(RuntimeError::Protocol { reason: "a painter answers to prompts".into() })
+            }
         }
     }
 
@@ -84,6 +96,8 @@ impl Network {
     pub(super) fn with(self, figures: Figures) -> Self {
         match self {
             Self::Layers(_) => self,
+            #[cfg(feature = "studio")]
+            Self::Dit(_) => self,
             #[cfg(feature = "graph")]
             Self::Graph(operators) => Self::Graph(operators.with(figures)),
         }
@@ -93,6 +107,8 @@ impl Network {
     pub(super) fn names(&self) -> Option<Vec<(String, Vec<usize>)>> {
         match self {
             Self::Layers(_) => None,
+            #[cfg(feature = "studio")]
+            Self::Dit(_) => None,
             #[cfg(feature = "graph")]
             Self::Graph(operators) => Some(operators.names()),
         }

@@ -40,6 +40,12 @@ impl Optimizer {
         }
     }
 
+    /// Sets how far the next steps go.
+    #[cfg(feature = "studio")]
+    pub(super) fn set_learning_rate(&mut self, rate: f64) {
+        self.learning_rate = rate;
+    }
+
     /// One update. `step` counts from 1.
     pub(super) fn step(
         &mut self,

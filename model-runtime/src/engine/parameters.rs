@@ -64,13 +64,20 @@ pub(super) fn replace<const D: usize>(
 }
 
 /// Fills a fresh network: weights uniform in ±1/√fan-in as PyTorch does by default (LeCun et al.
-/// 1998, "Efficient BackProp"), embeddings uniform in ±0.05, biases and shifts 0, scales 1.
+/// 1998, "Efficient BackProp"), embeddings uniform in ±0.05, biases and shifts 0, scales 1. What ends a painter's blocks
+/// stays 0.
 pub fn initialize(network: Network, seed: u64) -> Network {
-    network.map(&mut Initialize { path: Path::default(), seed, index: 0 })
+    let stays_zero: fn(&str) -> bool = match network {
+        #[cfg(feature = "studio")]
+        Network::Dit(_) => super::dit::begins_at_zero,
+        _ => |_| false,
+    };
+    network.map(&mut Initialize { path: Path::default(), stays_zero, seed, index: 0 })
 }
 
 struct Initialize {
     path: Path,
+    stays_zero: fn(&str) -> bool,
     seed: u64,
     index: u32,
 }
@@ -81,11 +88,11 @@ impl ModuleMapper for Initialize {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let mut random = Random::new(self.seed, Stream::Parameter(self.index));
         self.index += 1;
-        if D < 2 {
+        let name = self.path.name();
+        if D < 2 || (self.stays_zero)(&name) {
             return param;
         }
-        let embedding = self.path.name().ends_with("token.weight")
-            || self.path.name().ends_with("position.weight");
+        let embedding = name.ends_with("token.weight") || name.ends_with("position.weight");
         replace(param, |tensor| {
             let shape = tensor.shape();
             let fan_in: usize = match D {

@@ -60,6 +60,8 @@ mod gpu {
 
     /// Kernels gathered into one submission.
     pub(super) const TASKS_MAX: usize = 64;
+    /// A browser that has just started answers with nothing while it looks for its graphics card.
+    const TRIES: usize = 3;
 
     pub(super) fn refused(reason: String) -> RuntimeError {
         RuntimeError::Device { reason }
@@ -75,7 +77,14 @@ mod gpu {
 
     /// Asks the browser what burn would only panic over.
     pub(super) async fn check_adapter() -> Result<(), RuntimeError> {
-        let adapter = adapter().await.map_err(|_| refused("this browser has no WebGPU".into()))?;
+        let mut adapter = JsValue::NULL;
+        for _ in 0..TRIES {
+            adapter =
+                self::adapter().await.map_err(|_| refused("this browser has no WebGPU".into()))?;
+            if adapter.is_object() {
+                break;
+            }
+        }
         if !adapter.is_object() {
             return Err(refused(
                 "this browser found no graphics device that WebGPU can use".into(),

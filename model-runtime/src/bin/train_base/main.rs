@@ -1,0 +1,346 @@
+//! Trains the studio's base network on Noto Color Emoji.
+
+mod emoji;
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, Parser, Subcommand};
+use delea_model_runtime::{
+    engine::{Device, flow},
+    rng::{Random, Stream},
+    studio::DitSpec,
+    tensors::TensorFile,
+};
+use emoji::{Emojis, View};
+
+/// Sizes of the base network; its words are the data's.
+const SPEC: DitSpec = DitSpec {
+    side: 32,
+    channels: 4,
+    patch: 4,
+    width: 256,
+    depth: 6,
+    heads: 4,
+    hidden: 1024,
+    vocabulary: 0,
+    length: 8,
+};
+const SEED: u64 = 1;
+/// Steps until the learning rate is reached, and the share of the training after which it falls.
+const WARM_UP: f64 = 300.0;
+const FALLS_AFTER: f64 = 0.5;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Trains the studio's base network on Noto Color Emoji.
+#[derive(Parser)]
+struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Reads the font's pictures.
+    Prepare {
+        /// NotoColorEmoji.ttf.
+        #[arg(long, default_value = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")]
+        font: PathBuf,
+        /// Where the pictures go.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Trains, from where it stopped.
+    Train(Train),
+    /// Paints a sheet of pictures.
+    Paint {
+        /// The pictures, for their words.
+        #[arg(long)]
+        data: PathBuf,
+        /// Folder of the training's state.
+        #[arg(long)]
+        state: PathBuf,
+        /// Where the sheet goes (PNG).
+        #[arg(long)]
+        out: PathBuf,
+        /// Paints these instead of 32 known and 32 held-out names.
+        #[arg(long)]
+        prompt: Vec<String>,
+        /// Steps of painting.
+        #[arg(long, default_value_t = 20)]
+        steps: usize,
+        /// How far beyond the unprompted picture the prompt pulls.
+        #[arg(long, default_value_t = 3.0)]
+        guidance: f32,
+    },
+}
+
+#[derive(Args)]
+struct Train {
+    /// The pictures.
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder of the training's state.
+    #[arg(long)]
+    state: PathBuf,
+    /// Steps in all.
+    #[arg(long)]
+    steps: u32,
+    /// Ends, and lets the learning rate fall, after so many seconds if that is earlier.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Pictures of a step.
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// Learning rate.
+    #[arg(long, default_value_t = 1e-3)]
+    rate: f64,
+    /// Seconds between saves.
+    #[arg(long, default_value_t = 60.0)]
+    save_every: f64,
+}
+
+fn main() -> Result<()> {
+    match Command::parse().what {
+        What::Prepare { font, data } => {
+            let emojis = Emojis::from_font(&fs::read(font)?)?;
+            let held_out = emojis.all.iter().filter(|emoji| emoji.held_out).count();
+            println!(
+                "{} pictures, {held_out} of them held out, {} words",
+                emojis.all.len(),
+                emojis.words.count()
+            );
+            Ok(fs::write(data, emojis.to_file()?.to_bytes())?)
+        }
+        What::Train(train) => pollster::block_on(run(train)),
+        What::Paint { data, state, out, prompt, steps, guidance } => {
+            pollster::block_on(paint(&data, &state, &out, prompt, steps, guidance))
+        }
+    }
+}
+
+fn device() -> Device {
+    #[cfg(feature = "vulkan")]
+    return Device::vulkan(burn::tensor::DeviceKind::DefaultDevice);
+    #[cfg(not(feature = "vulkan"))]
+    Device::flex()
+}
+
+fn read(data: &Path) -> Result<(Emojis, DitSpec)> {
+    let emojis = Emojis::from_file(&TensorFile::from_bytes("the pictures", &fs::read(data)?)?)?;
+    let spec = DitSpec { vocabulary: emojis.words.count(), ..SPEC };
+    Ok((emojis, spec))
+}
+
+const FILES: [&str; 3] = ["parameters", "average", "optimizer"];
+
+/// The state in a folder, and its step.
+fn load(folder: &Path) -> Result<Option<([TensorFile; 3], u32)>> {
+    let Ok(step) = fs::read_to_string(folder.join("step")) else { return Ok(None) };
+    let step: u32 = step.trim().parse()?;
+    let read = |name: &str| -> Result<TensorFile> {
+        let file = format!("{name}-{step}.safetensors");
+        Ok(TensorFile::from_bytes(&file, &fs::read(folder.join(&file))?)?)
+    };
+    Ok(Some(([read(FILES[0])?, read(FILES[1])?, read(FILES[2])?], step)))
+}
+
+fn save(folder: &Path, files: &[TensorFile; 3], step: u32) -> Result<()> {
+    for (name, file) in FILES.iter().zip(files) {
+        fs::write(folder.join(format!("{name}-{step}.safetensors")), file.to_bytes())?;
+    }
+    let old = fs::read_to_string(folder.join("step")).unwrap_or_default();
+    fs::write(folder.join("step.new"), step.to_string())?;
+    fs::rename(folder.join("step.new"), folder.join("step"))?;
+    if !old.is_empty() && old != step.to_string() {
+        for name in FILES {
+            // It is in nobody's way if it stays.
+            drop(fs::remove_file(folder.join(format!("{name}-{old}.safetensors"))));
+        }
+    }
+    Ok(())
+}
+
+/// Batches in the order of their steps, made on other threads.
+fn batches(
+    emojis: Emojis,
+    spec: &DitSpec,
+    count: usize,
+    from: u32,
+) -> impl FnMut() -> Result<flow::Batch> + use<> {
+    let threads = thread::available_parallelism()
+        .map_or(1, |n| n.get().saturating_sub(1))
+        .clamp(1, 16) as u32;
+    let emojis = Arc::new(emojis);
+    let receivers: Vec<_> = (0..threads)
+        .map(|thread| {
+            let (sender, receiver) = mpsc::sync_channel(2);
+            let (emojis, spec) = (emojis.clone(), spec.clone());
+            thread::spawn(move || {
+                let mut step = from + thread;
+                while sender.send(batch(&emojis, &spec, count, step)).is_ok() {
+                    step += threads;
+                }
+            });
+            receiver
+        })
+        .collect();
+    let mut next = 0;
+    move || {
+        let batch = receivers[next].recv()?;
+        next = (next + 1) % receivers.len();
+        Ok(batch)
+    }
+}
+
+fn batch(emojis: &Emojis, spec: &DitSpec, count: usize, step: u32) -> flow::Batch {
+    let mut random = Random::new(SEED, Stream::Step(step));
+    let mut batch = flow::Batch::default();
+    for _ in 0..count {
+        let (picture, prompt) = emojis.draw(spec, &mut random);
+        batch.pictures.extend(picture);
+        batch.prompts.extend(prompt);
+        // Times in the middle teach the most (Esser et al. 2024, "Scaling Rectified Flow Transformers").
+        batch.times.push(1.0 / (1.0 + (-random.normal()[0]).exp()));
+    }
+    let numbers = batch.pictures.len();
+    batch.noise.extend((0..numbers.div_ceil(2)).flat_map(|_| random.normal()).take(numbers));
+    batch
+}
+
+async fn run(train: Train) -> Result<()> {
+    let (emojis, spec) = read(&train.data)?;
+    fs::create_dir_all(&train.state)?;
+    let device = device();
+    let mut training = match load(&train.state)? {
+        Some((files, step)) => flow::Training::resume(&spec, &files, step, &device)?,
+        None => flow::Training::new(&spec, SEED, &device)?,
+    };
+    let mut next = batches(emojis, &spec, train.batch, training.step());
+    let mut log =
+        fs::OpenOptions::new().create(true).append(true).open(train.state.join("loss.csv"))?;
+    let (begun, first) = (Instant::now(), training.step());
+    let (mut saved, mut said) = (begun, begun);
+    let mut losses = Vec::new();
+    while training.step() < train.steps {
+        let spent = begun.elapsed().as_secs_f64();
+        let step = f64::from(training.step());
+        let by_time = train.seconds.map_or(0.0, |seconds| spent / seconds);
+        let done = (step / f64::from(train.steps)).max(by_time);
+        if done >= 1.0 {
+            break;
+        }
+        let falls = ((done - FALLS_AFTER) / (1.0 - FALLS_AFTER)).clamp(0.0, 1.0);
+        let rate = train.rate
+            * ((step + 1.0) / WARM_UP).min(1.0)
+            * (0.5 + 0.5 * (std::f64::consts::PI * falls).cos());
+        losses.push(training.advance(next()?, rate)?);
+        // Device queues must not grow without end, and a person wants to see something.
+        if losses.len() >= 50
+            || said.elapsed() > Duration::from_secs(10)
+            || training.step() - first <= 2
+        {
+            let count = losses.len();
+            let mut sum = 0.0;
+            for loss in losses.drain(..) {
+                sum += loss.into_scalar::<f32>();
+            }
+            let (loss, spent) = (sum / count as f32, begun.elapsed().as_secs_f64());
+            writeln!(log, "{},{spent:.1},{loss:.5},{rate:.2e}", training.step())?;
+            if said.elapsed() > Duration::from_secs(5) || training.step() - first <= 2 {
+                let speed = f64::from(training.step() - first) / spent;
+                println!(
+                    "step {} loss {loss:.4} rate {rate:.1e} {speed:.2} steps/s {spent:.0} s",
+                    training.step()
+                );
+                said = Instant::now();
+            }
+        }
+        if saved.elapsed().as_secs_f64() > train.save_every {
+            save(&train.state, &training.save().await?, training.step())?;
+            saved = Instant::now();
+        }
+    }
+    save(&train.state, &training.save().await?, training.step())?;
+    println!("{} steps", training.step());
+    Ok(())
+}
+
+async fn paint(
+    data: &Path,
+    state: &Path,
+    out: &Path,
+    mut prompts: Vec<String>,
+    steps: usize,
+    guidance: f32,
+) -> Result<()> {
+    let (emojis, spec) = read(data)?;
+    let (files, _) = load(state)?.ok_or("there is no training in this folder")?;
+    let device = device();
+    let network =
+        delea_model_runtime::engine::load(flow::build(&spec, &device)?, &files[1].views())?;
+    if prompts.is_empty() {
+        let names = |held_out: bool| {
+            let all = emojis.all.iter().filter(move |emoji| emoji.held_out == held_out);
+            let each = all.clone().count() / 32;
+            all.step_by(each.max(1)).take(32).map(|emoji| emoji.name.clone())
+        };
+        prompts = names(false).chain(names(true)).collect();
+    }
+    let mut pictures = Vec::new();
+    let begun = Instant::now();
+    for part in prompts.chunks(16) {
+        let words: Vec<u32> =
+            part.iter().flat_map(|prompt| emojis.words.encode(prompt, spec.length).0).collect();
+        let recipe = flow::Recipe { steps, guidance, seed: 7 };
+        pictures.extend(flow::paint(&network, &words, recipe, &device).await?);
+    }
+    println!("{} pictures in {:.2} s", prompts.len(), begun.elapsed().as_secs_f64());
+    let originals: BTreeMap<&str, usize> =
+        emojis.all.iter().enumerate().map(|(place, emoji)| (&*emoji.name, place)).collect();
+    sheet(&spec, &pictures, 8, out)?;
+    let view = View { flipped: false, scale: 1.0, across: 0.0, down: 0.0 };
+    let known: Vec<f32> = prompts
+        .iter()
+        .flat_map(|prompt| match originals.get(&**prompt) {
+            Some(place) => emojis.picture(*place, &spec, view),
+            None => vec![-1.0; spec.picture_size()],
+        })
+        .collect();
+    sheet(&spec, &known, 8, &out.with_extension("real.png"))?;
+    println!("{}", prompts.join("\n"));
+    Ok(())
+}
+
+/// Pictures side by side on white, each pixel three wide.
+fn sheet(spec: &DitSpec, pictures: &[f32], columns: usize, out: &Path) -> Result<()> {
+    const ZOOM: usize = 3;
+    let (side, patch) = (spec.side, spec.patch);
+    let count = pictures.len() / spec.picture_size();
+    let (wide, high) = (columns * side * ZOOM, count.div_ceil(columns) * side * ZOOM);
+    let sheet = image::RgbImage::from_fn(wide as u32, high as u32, |x, y| {
+        let (x, y) = (x as usize / ZOOM, y as usize / ZOOM);
+        let place = y / side * columns + x / side;
+        let (row, column) = (y % side, x % side);
+        let start = place * spec.picture_size()
+            + ((row / patch) * (side / patch) + column / patch) * spec.patch_size();
+        let value = |channel: usize| {
+            let at = start + (channel * patch + row % patch) * patch + column % patch;
+            pictures.get(at).map_or(0.0, |value| (value + 1.0) / 2.0)
+        };
+        let alpha = value(3).clamp(0.0, 1.0);
+        image::Rgb(
+            [0, 1, 2].map(|colour| ((value(colour) + 1.0 - alpha).clamp(0.0, 1.0) * 255.0) as u8),
+        )
+    });
+    Ok(sheet.save(out)?)
+}

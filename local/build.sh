@@ -136,6 +136,19 @@ build_node() {
   DELEA_NODE=$CARGO_TARGET_DIR/debug/delea-node
 }
 
+# train_base OPTION…: the studio's base network, on the host; Ctrl-C stops it, and it goes on from there.
+train_base() {
+  local font=/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf program data=$CACHE/base/emoji.safetensors
+  [ -e "$font" ] || apt_install fonts-noto-color-emoji
+  say "Building the trainer"
+  run train-base "building the trainer" cargo build --locked --profile base -p delea-model-runtime --features cpu,base --bin train-base
+  program=$CARGO_TARGET_DIR/base/train-base
+  mkdir -p "$CACHE/base"
+  "$program" prepare --font "$font" --data "$data"
+  case " $* " in *" --steps "*) ;; *) set -- --steps 6000 "$@" ;; esac
+  exec "$program" train --data "$data" --state "$CACHE/base/state" "$@"
+}
+
 # finish_dist [--config FILE]: what a static host serves.
 finish_dist() {
   if [ "${1:-}" = --config ]; then

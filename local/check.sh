@@ -31,7 +31,7 @@ check_format() {
 
 check_lint() {
   cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring -p gemm --all-targets -- -D warnings
-  cargo clippy --locked -p delea-model-runtime --features cpu,graph,import,ipfs --all-targets -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features cpu,graph,import,ipfs,base --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu --bin cpu-worker -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu,graph --bin gpu-worker -- -D warnings
 }
@@ -40,7 +40,7 @@ check_rust() {
   cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
   install_onnx_cases
   # Broken files: some, or millions, which take sixteen minutes.
-  ONNX_FUZZ_ROUNDS=${FULL:+30000} FUZZ_SECONDS=${FULL:+150} cargo test --locked -p gemm -p delea-model-runtime --features cpu,graph,import,ipfs
+  ONNX_FUZZ_ROUNDS=${FULL:+30000} FUZZ_SECONDS=${FULL:+150} cargo test --locked -p gemm -p delea-model-runtime --features cpu,graph,import,ipfs,base
 }
 
 check_contracts() {

@@ -1,5 +1,5 @@
 // The browser that tests and benchmarks run in. CHROMIUM_ARGS adds to its arguments: those that let it use a graphics card
-// without a screen, say (see README, "Verify").
+// without a screen, say (see README, "Other commands").
 export const chromium = {
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [

@@ -15,7 +15,7 @@ use std::{
 
 use delea_model_runtime::{
     dataset::Dataset,
-    engine::{Device, answer},
+    engine::{Device, answer, open},
     import::{export, import, read_model},
     limits,
     message::{Envelope, Event, ExportFormat, ImportRequest, ModelFiles, NamedFile, Request},
@@ -286,4 +286,27 @@ fn formats_of_ones_own() {
             }
         }
     });
+}
+
+/// A file of parameters that is read part by part is never held beside the network that is made of it.
+#[test]
+fn parameters_are_in_memory_once() {
+    const SIDE: usize = 1500;
+    let task = Task::Classification { classes: vec!["a".into(), "b".into()] };
+    let layers = [SIDE, 2].map(|units| LayerSpec::Dense { units }).to_vec();
+    let input = Shape::Features { size: SIDE };
+    let spec = ModelSpec { input, body: Body::Layers(layers), task };
+    let device = Device::flex();
+    let request = Request::Initialize { spec: spec.clone(), seed: 1 };
+    let Event::Parameters { parameters, .. } = block_on(answer(request, &device)).unwrap() else {
+        panic!("parameters were asked for")
+    };
+    let before = HELD.get();
+    MOST.set(before);
+    let network = open(&spec, &parameters, &device).unwrap();
+    let size = parameters.len() as f64;
+    let most = (MOST.get() - before) as f64 / size;
+    let kept = (HELD.get() - before) as f64 / size;
+    assert!(kept > 0.9 && most < 1.2, "{most:.2} times the parameters, of which {kept:.2} stay");
+    drop(network);
 }

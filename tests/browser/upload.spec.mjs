@@ -32,6 +32,13 @@ test("an ONNX file is read, tried, put on the chain, trained and used", async ({
   await expect(page.getByTestId("model-notes")).toContainText("last softmax");
   await expect(page.getByTestId("layers")).toContainText("Convolution, Conv");
   await picture(page, "upload-onnx");
+  const desktop = page.viewportSize();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await picture(page, "upload-phone-dark");
+  await page.setViewportSize(desktop);
+  await page.emulateMedia({ colorScheme: null });
   await create(page, "Digits from PyTorch", "TORCH");
   await start(page, { device: "cpu", steps: 60 });
   await finished(page);

@@ -221,7 +221,7 @@ mod host {
             let (weight, gradient) = (weight.to_contiguous(), gradient.to_contiguous());
             let (filters, given) = (weight.storage::<f32>(), gradient.storage::<f32>());
             let shape = [g.batch, g.groups * g.channels, g.sides[0], g.sides[1]];
-            let mut out = FloatTensor::<Self>::zeros(shape.into(), DType::F32);
+            let mut out = FloatTensor::<Self>::filled_typed(shape.into(), DType::F32, 0.0f32);
             let (positions, window) = (g.positions(), g.window());
             let images = out.storage_mut::<f32>();
             let mut columns = Vec::new();
@@ -245,7 +245,7 @@ mod host {
             let (x, gradient) = (x.to_contiguous(), gradient.to_contiguous());
             let (images, given) = (x.storage::<f32>(), gradient.storage::<f32>());
             let shape = [g.groups * g.outputs, g.channels, g.kernel[0], g.kernel[1]];
-            let mut out = FloatTensor::<Self>::zeros(shape.into(), DType::F32);
+            let mut out = FloatTensor::<Self>::filled_typed(shape.into(), DType::F32, 0.0f32);
             let (positions, window) = (g.positions(), g.window());
             let filters = out.storage_mut::<f32>();
             let mut columns = Vec::new();
@@ -268,7 +268,7 @@ mod host {
         fn offset_gradient(gradient: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
             let gradient = gradient.to_contiguous();
             let channels = g.groups * g.outputs;
-            let mut out = FloatTensor::<Self>::zeros([channels].into(), DType::F32);
+            let mut out = FloatTensor::<Self>::filled_typed([channels].into(), DType::F32, 0.0f32);
             let sums = out.storage_mut::<f32>();
             let given = gradient.storage::<f32>().chunks(g.positions().max(1));
             for (place, given) in given.enumerate() {

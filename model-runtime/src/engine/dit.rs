@@ -2,11 +2,15 @@
 
 use burn::{
     module::Module,
-    nn::{Embedding, EmbeddingConfig, Initializer, Linear},
+    nn::{Embedding, EmbeddingConfig, Linear},
     tensor::{Device, Int, Tensor, TensorData, activation},
 };
 
-use super::{gelu::gelu, layers::new_linear, linear::linear};
+use super::{
+    gelu::gelu,
+    layers::{BLANK, new_linear},
+    linear::linear,
+};
 use crate::studio::DitSpec;
 
 /// Times are stretched by this before their waves are taken, as in the paper.
@@ -73,9 +77,8 @@ impl Dit {
     pub(super) fn new(spec: &DitSpec, device: &Device) -> Self {
         let width = spec.width;
         let dense = |input, output| new_linear(input, output, device);
-        let table = |rows, width| {
-            EmbeddingConfig::new(rows, width).with_initializer(Initializer::Zeros).init(device)
-        };
+        let table =
+            |rows, width| EmbeddingConfig::new(rows, width).with_initializer(BLANK).init(device);
         let block = |_| Block {
             modulation: table(6, width),
             attn: Attention {

@@ -24,6 +24,9 @@ use crate::{
     spec::{Activation, LayerSpec, Padding, Shape},
 };
 
+/// Zeros, as a constant: what Burn makes of `Initializer::Zeros` is in memory twice for a moment.
+pub(super) const BLANK: Initializer = Initializer::Constant { value: 0.0 };
+
 /// Layers in order.
 #[derive(Module, Debug)]
 pub struct Layers {
@@ -181,7 +184,7 @@ fn build(
                     .with_stride([*stride, *stride])
                     .with_groups(*groups)
                     .with_padding(padding)
-                    .with_initializer(Initializer::Zeros);
+                    .with_initializer(BLANK);
                 Layer::Conv2d(config.init(device))
             }
             (
@@ -197,9 +200,7 @@ fn build(
             }
             (LayerSpec::Embedding { dimension }, Shape::Tokens { vocabulary, length }) => {
                 let table = |rows| {
-                    EmbeddingConfig::new(rows, *dimension)
-                        .with_initializer(Initializer::Zeros)
-                        .init(device)
+                    EmbeddingConfig::new(rows, *dimension).with_initializer(BLANK).init(device)
                 };
                 Layer::Embedding(PositionedEmbedding {
                     token: table(*vocabulary),
@@ -213,7 +214,7 @@ fn build(
                 attention_norm: LayerNormConfig::new(*n).init(device),
                 attention: MultiHeadAttentionConfig::new(*n, *heads)
                     .with_dropout(0.0)
-                    .with_initializer(Initializer::Zeros)
+                    .with_initializer(BLANK)
                     .init(device),
                 mlp_norm: LayerNormConfig::new(*n).init(device),
                 expand: new_linear(*n, *hidden, device),
@@ -238,7 +239,7 @@ fn build(
 }
 
 pub(super) fn new_linear(input: usize, output: usize, device: &Device) -> Linear {
-    LinearConfig::new(input, output).with_initializer(Initializer::Zeros).init(device)
+    LinearConfig::new(input, output).with_initializer(BLANK).init(device)
 }
 
 fn plain(operation: Operation) -> Layer {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use burn::{
     module::{Module, Param},
-    nn::Initializer,
     tensor::{Device, Tensor, TensorData},
 };
 
 use super::{
     super::{
+        layers::BLANK,
         network::{Figures, Output},
         parameters::replace,
     },
@@ -36,7 +36,7 @@ impl Operators {
     pub(in super::super) fn new(graph: &Graph, device: &Device) -> Self {
         let parameters = graph.parameters.values().map(|parameter| {
             let count = parameter.shape.iter().product::<usize>();
-            Initializer::Zeros.init([count], device).set_require_grad(parameter.trained)
+            BLANK.init([count], device).set_require_grad(parameter.trained)
         });
         Self { parameters: parameters.collect(), graph: Arc::new(graph.clone()) }
     }

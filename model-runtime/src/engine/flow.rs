@@ -252,11 +252,11 @@ mod tests {
     const SPEC: DitSpec = DitSpec {
         side: 8,
         channels: 2,
-        patch: 4,
-        width: 16,
+        patch: 2,
+        width: 32,
         depth: 2,
         heads: 2,
-        hidden: 32,
+        hidden: 64,
         vocabulary: 3,
         length: 2,
     };

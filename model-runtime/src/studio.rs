@@ -47,6 +47,13 @@ impl DitSpec {
         self.channels * self.side * self.side
     }
 
+    /// Where a number of a picture lies among its patches, each of which is `[channel, row, column]`.
+    pub fn place(&self, channel: usize, row: usize, column: usize) -> usize {
+        let patch = self.patch;
+        let start = (row / patch * (self.side / patch) + column / patch) * self.patch_size();
+        start + (channel * patch + row % patch) * patch + column % patch
+    }
+
     /// # Errors
     /// [`RuntimeError::OutOfBounds`] for sizes that do not fit each other.
     pub fn validate(&self) -> Result<(), RuntimeError> {

@@ -197,6 +197,11 @@ impl ModuleMapper for Follow {
     }
 }
 
+/// As many normal numbers as are asked for.
+pub fn noise(random: &mut Random, count: usize) -> Vec<f32> {
+    (0..count.div_ceil(2)).flat_map(|_| random.normal()).take(count).collect()
+}
+
 /// How pictures are painted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recipe {
@@ -222,10 +227,7 @@ pub async fn paint(
     let spec = dit.spec();
     let count = prompts.len() / spec.length.max(1);
     let mut random = Random::new(recipe.seed, Stream::Step(0));
-    let noise: Vec<f32> = (0..(count * spec.picture_size()).div_ceil(2))
-        .flat_map(|_| random.normal())
-        .take(count * spec.picture_size())
-        .collect();
+    let noise = noise(&mut random, count * spec.picture_size());
     let shape = [count, spec.patches(), spec.patch_size()];
     let mut picture: Tensor<3> = Tensor::from_data(TensorData::new(noise, shape), device);
     let nothing = vec![NO_WORD; prompts.len()];
@@ -273,8 +275,7 @@ mod tests {
             batch.prompts.extend([1 + u32::from(bright), NO_WORD]);
             batch.times.push(random.uniform());
         }
-        let numbers = batch.pictures.len();
-        batch.noise.extend((0..numbers / 2).flat_map(|_| random.normal()));
+        batch.noise = noise(&mut random, batch.pictures.len());
         batch
     }
 

@@ -99,27 +99,22 @@ impl Emojis {
             u64::from_le_bytes(digest[..8].try_into().unwrap_or_default())
                 .is_multiple_of(HELD_OUT_EVERY)
         };
-        let mut uses = BTreeMap::<String, usize>::new();
-        for emoji in all.iter().filter(|emoji| !chosen(emoji)) {
-            split(&emoji.name).for_each(|word| *uses.entry(word).or_default() += 1);
-        }
+        let others = all.iter().filter(|emoji| !chosen(emoji));
+        let known: BTreeSet<String> = others.flat_map(|emoji| split(&emoji.name)).collect();
         for emoji in &mut all {
-            emoji.held_out =
-                chosen(emoji) && split(&emoji.name).all(|word| uses.contains_key(&word));
+            emoji.held_out = chosen(emoji) && split(&emoji.name).all(|word| known.contains(&word));
         }
         Ok(Self::new(all, pixels))
     }
 
     fn new(all: Vec<Emoji>, pixels: Vec<u8>) -> Self {
         let trained: Vec<usize> = (0..all.len()).filter(|place| !all[*place].held_out).collect();
-        let mut uses = BTreeMap::<String, usize>::new();
+        let mut words = BTreeSet::new();
         for emoji in trained.iter().map(|place| &all[*place]) {
             let names = std::iter::once(&emoji.name).chain(&emoji.others).chain([&emoji.kind]);
-            for word in names.flat_map(|name| split(name)) {
-                *uses.entry(word).or_default() += 1;
-            }
+            words.extend(names.flat_map(|name| split(name)));
         }
-        let words = Words::new(uses.into_keys().collect());
+        let words = Words::new(words.into_iter().collect());
         Self { all, words, pixels, trained }
     }
 
@@ -152,7 +147,7 @@ impl Emojis {
         let (scale, across, down) = (1.0 + within(0.08), within(2.5), within(2.5));
         let view = match random.uniform() < MOVED {
             true => View { flipped, scale, across, down },
-            false => View { flipped, scale: 1.0, across: 0.0, down: 0.0 },
+            false => View { flipped, ..View::PLAIN },
         };
         (self.picture(place, spec, view), self.prompt(emoji, spec.length, random))
     }
@@ -179,8 +174,7 @@ impl Emojis {
     pub(crate) fn picture(&self, place: usize, spec: &DitSpec, view: View) -> Vec<f32> {
         let size = STORED * STORED * PIXEL;
         let pixels = &self.pixels[place * size..][..size];
-        let (side, patch) = (spec.side, spec.patch);
-        let across = side / patch;
+        let side = spec.side;
         let ratio = STORED as f32 / side as f32;
         let middle = STORED as f32 / 2.0;
         let mut out = vec![0.0; spec.picture_size()];
@@ -197,10 +191,8 @@ impl Emojis {
                     let found = pixel(pixels, x + view.across - 0.5, y + view.down - 0.5);
                     sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found / 4.0);
                 }
-                let start = ((row / patch) * across + column / patch) * spec.patch_size();
                 for (channel, sum) in sums.into_iter().enumerate() {
-                    let at = (channel * patch + row % patch) * patch + column % patch;
-                    out[start + at] = sum / 127.5 - 1.0;
+                    out[spec.place(channel, row, column)] = sum / 127.5 - 1.0;
                 }
             }
         }
@@ -219,6 +211,11 @@ pub(crate) struct View {
     pub(crate) across: f32,
     /// Stored pixels up.
     pub(crate) down: f32,
+}
+
+impl View {
+    /// As it is.
+    pub(crate) const PLAIN: Self = Self { flipped: false, scale: 1.0, across: 0.0, down: 0.0 };
 }
 
 /// Between four pixels; nothing lies outside.

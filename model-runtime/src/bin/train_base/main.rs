@@ -141,17 +141,18 @@ fn read(data: &Path) -> Result<(Emojis, DitSpec)> {
     Ok((emojis, spec))
 }
 
-const FILES: [&str; 3] = ["parameters", "average", "optimizer"];
+const AVERAGE: &str = "average";
+const FILES: [&str; 3] = ["parameters", AVERAGE, "optimizer"];
 
-/// The state in a folder, and its step.
-fn load(folder: &Path) -> Result<Option<([TensorFile; 3], u32)>> {
+/// The step of the state in a folder, if there is one.
+fn saved_step(folder: &Path) -> Result<Option<u32>> {
     let Ok(step) = fs::read_to_string(folder.join("step")) else { return Ok(None) };
-    let step: u32 = step.trim().parse()?;
-    let read = |name: &str| -> Result<TensorFile> {
-        let file = format!("{name}-{step}.safetensors");
-        Ok(TensorFile::from_bytes(&file, &fs::read(folder.join(&file))?)?)
-    };
-    Ok(Some(([read(FILES[0])?, read(FILES[1])?, read(FILES[2])?], step)))
+    Ok(Some(step.trim().parse()?))
+}
+
+fn load(folder: &Path, name: &str, step: u32) -> Result<TensorFile> {
+    let file = format!("{name}-{step}.safetensors");
+    Ok(TensorFile::from_bytes(&file, &fs::read(folder.join(&file))?)?)
 }
 
 fn save(folder: &Path, files: &[TensorFile; 3], step: u32) -> Result<()> {
@@ -212,8 +213,7 @@ fn batch(emojis: &Emojis, spec: &DitSpec, count: usize, step: u32) -> flow::Batc
         // Times in the middle teach the most (Esser et al. 2024, "Scaling Rectified Flow Transformers").
         batch.times.push(1.0 / (1.0 + (-random.normal()[0]).exp()));
     }
-    let numbers = batch.pictures.len();
-    batch.noise.extend((0..numbers.div_ceil(2)).flat_map(|_| random.normal()).take(numbers));
+    batch.noise = flow::noise(&mut random, batch.pictures.len());
     batch
 }
 
@@ -221,8 +221,12 @@ async fn run(train: Train) -> Result<()> {
     let (emojis, spec) = read(&train.data)?;
     fs::create_dir_all(&train.state)?;
     let device = device();
-    let mut training = match load(&train.state)? {
-        Some((files, step)) => flow::Training::resume(&spec, &files, step, &device)?,
+    let mut training = match saved_step(&train.state)? {
+        Some(step) => {
+            let [parameters, average, optimizer] = FILES.map(|name| load(&train.state, name, step));
+            let files = [parameters?, average?, optimizer?];
+            flow::Training::resume(&spec, &files, step, &device)?
+        }
         None => flow::Training::new(&spec, SEED, &device)?,
     };
     let mut next = batches(emojis, &spec, train.batch, training.step());
@@ -284,10 +288,11 @@ async fn paint(
     guidance: f32,
 ) -> Result<()> {
     let (emojis, spec) = read(data)?;
-    let (files, _) = load(state)?.ok_or("there is no training in this folder")?;
+    let step = saved_step(state)?.ok_or("there is no training in this folder")?;
+    let average = load(state, AVERAGE, step)?;
     let device = device();
     let network =
-        delea_model_runtime::engine::load(flow::build(&spec, &device)?, &files[1].views())?;
+        delea_model_runtime::engine::load(flow::build(&spec, &device)?, &average.views())?;
     if prompts.is_empty() {
         let names = |held_out: bool| {
             let all = emojis.all.iter().filter(move |emoji| emoji.held_out == held_out);
@@ -308,11 +313,10 @@ async fn paint(
     let originals: BTreeMap<&str, usize> =
         emojis.all.iter().enumerate().map(|(place, emoji)| (&*emoji.name, place)).collect();
     sheet(&spec, &pictures, 8, out)?;
-    let view = View { flipped: false, scale: 1.0, across: 0.0, down: 0.0 };
     let known: Vec<f32> = prompts
         .iter()
         .flat_map(|prompt| match originals.get(&**prompt) {
-            Some(place) => emojis.picture(*place, &spec, view),
+            Some(place) => emojis.picture(*place, &spec, View::PLAIN),
             None => vec![-1.0; spec.picture_size()],
         })
         .collect();
@@ -324,17 +328,15 @@ async fn paint(
 /// Pictures side by side on white, each pixel three wide.
 fn sheet(spec: &DitSpec, pictures: &[f32], columns: usize, out: &Path) -> Result<()> {
     const ZOOM: usize = 3;
-    let (side, patch) = (spec.side, spec.patch);
+    let side = spec.side;
     let count = pictures.len() / spec.picture_size();
     let (wide, high) = (columns * side * ZOOM, count.div_ceil(columns) * side * ZOOM);
     let sheet = image::RgbImage::from_fn(wide as u32, high as u32, |x, y| {
         let (x, y) = (x as usize / ZOOM, y as usize / ZOOM);
         let place = y / side * columns + x / side;
         let (row, column) = (y % side, x % side);
-        let start = place * spec.picture_size()
-            + ((row / patch) * (side / patch) + column / patch) * spec.patch_size();
         let value = |channel: usize| {
-            let at = start + (channel * patch + row % patch) * patch + column % patch;
+            let at = place * spec.picture_size() + spec.place(channel, row, column);
             pictures.get(at).map_or(0.0, |value| (value + 1.0) / 2.0)
         };
         let alpha = value(3).clamp(0.0, 1.0);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 const solidity = join(here, '..', 'solidity')
 const forge = join(here, '..', 'node_modules', '.bin', 'forge')
-const contracts = ['Model', 'ModelFactory', 'Jobs', 'Jury', 'Scores', 'Vault', 'ParameterStore']
+const contracts = ['Model', 'ModelFactory', 'Jobs', 'Jury', 'Roster', 'Scores', 'Vault', 'ParameterStore']
 const check = process.argv.includes('--check')
 
 // Compile first: an old artifact would make a stale ABI look fresh.

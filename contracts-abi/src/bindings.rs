@@ -45,6 +45,16 @@ pub mod jury {
     );
 }
 
+/// Workers who wait for others' jobs, and whose turn it is.
+#[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
+pub mod roster {
+    alloy_sol_types::sol!(
+        #[sol(all_derives)]
+        Roster,
+        "abi/Roster.json"
+    );
+}
+
 /// Scores, weights and emission of each epoch.
 #[allow(missing_docs, unreachable_pub, clippy::too_many_arguments)]
 pub mod scores {

@@ -17,6 +17,7 @@ pub mod graph;
 #[cfg(not(any(feature = "graph", feature = "import", not(feature = "engine"))))]
 #[path = "graph/none.rs"]
 pub mod graph;
+pub mod inference;
 pub mod limits;
 pub mod manifest;
 pub mod message;

@@ -24,6 +24,8 @@ pub const MAX_DATA_VALUES: usize = 64 << 20;
 pub const MAX_CLASSES: usize = 1_000;
 /// Examples in one mini-batch.
 pub const MAX_BATCH: usize = 4_096;
+/// Examples in one question: what a slow machine answers within a short lease.
+pub const MAX_QUESTION_EXAMPLES: u32 = 64;
 /// Steps in one job; the on-chain field is a u32 and a job of this length runs for days.
 pub const MAX_STEPS: u32 = 10_000_000;
 /// Numbers in one model's parameter file: 512 MiB as f32.

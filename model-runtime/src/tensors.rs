@@ -173,6 +173,15 @@ impl TensorView<'_> {
         self.shape.iter().product()
     }
 
+    /// The values as bytes; `name` is for the message.
+    ///
+    /// # Errors
+    /// If the element type is another; [`RuntimeError::Storage`] if they cannot be read.
+    pub fn to_bytes(&self, name: &str) -> Result<Vec<u8>, RuntimeError> {
+        self.expect(name, Element::U8)?;
+        self.bytes()
+    }
+
     fn bytes(&self) -> Result<Vec<u8>, RuntimeError> {
         let mut bytes = vec![0; self.len() * self.element.size()];
         self.source.read(self.at, &mut bytes)?;

@@ -325,7 +325,7 @@ mod file {
     use crate::{RuntimeError, content::Digest};
 
     /// Bytes that are read at a time.
-    const SLICE: usize = 8 << 20;
+    const SLICE: usize = 2 << 20;
 
     #[wasm_bindgen]
     extern "C" {

@@ -32,6 +32,9 @@ const STORED_FILES: usize = 4;
 
 /// A training's proof by replay, in the contract's order.
 pub(crate) const REPLAY: u8 = 0;
+/// Kinds of jobs, in the contract's order.
+pub(crate) const TRAIN: u8 = 0;
+pub(crate) const INFER: u8 = 1;
 
 /// The chain, and the account that signs on it.
 #[derive(Debug, Clone)]
@@ -110,11 +113,34 @@ impl Chain {
         to: Address,
         call: C,
     ) -> Result<C::Return, NodeError> {
+        self.read_at(to, call, BlockId::latest()).await
+    }
+
+    async fn read_at<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+        block: BlockId,
+    ) -> Result<C::Return, NodeError> {
         let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
-        let data = self.provider.call(request).await.map_err(|e| refusal("a contract", e))?;
+        let data = self.provider.call(request).block(block).await;
+        let data = data.map_err(|e| refusal("a contract", e))?;
         C::abi_decode_returns(&data).map_err(|error| {
             NodeError::Untrusted(format!("its answer to {} does not decode: {error}", C::SIGNATURE))
         })
+    }
+
+    /// Reads from a contract as of the block that a transaction of now can be in: a chain may make blocks only when there
+    /// is something to do.
+    ///
+    /// # Errors
+    /// As [`Chain::read`].
+    pub(crate) async fn read_next<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, NodeError> {
+        self.read_at(to, call, BlockId::pending()).await
     }
 
     /// Sends a transaction and waits until it is mined. It is simulated first, by the estimate of its
@@ -190,6 +216,14 @@ impl Chain {
     pub(crate) async fn block_hash(&self, number: u64) -> Result<Option<B256>, NodeError> {
         let block = self.provider.get_block_by_number(BlockNumberOrTag::Number(number)).await;
         Ok(block.map_err(asking("a block"))?.map(|block| block.header.hash))
+    }
+
+    /// Number of the newest block.
+    ///
+    /// # Errors
+    /// [`NodeError::Chain`].
+    pub(crate) async fn height(&self) -> Result<u64, NodeError> {
+        self.provider.get_block_number().await.map_err(asking("its newest block"))
     }
 
     /// Seconds since 1970: the newest block's, or this machine's where no block came since.
@@ -333,6 +367,11 @@ impl Chain {
         }
         Ok(missing)
     }
+}
+
+/// Whether a node works on a job by itself: an inference, or a training that can be done again.
+pub(crate) fn is_ours(job: &IJobs::Job) -> bool {
+    job.kind == INFER || (job.kind == TRAIN && job.proof == REPLAY)
 }
 
 /// What the contract holds of a result, and what a juror finds: `keccak256(abi.encode(result))`.

@@ -75,6 +75,8 @@ pub(crate) struct Contracts {
     pub(crate) jury: Address,
     /// Bonds.
     pub(crate) vault: Address,
+    /// Whose turn an open job is.
+    pub(crate) roster: Address,
     /// Scores.
     pub(crate) scores: Address,
     /// Small files, and where large ones lie.
@@ -173,24 +175,44 @@ impl Flags {
         })
     }
 
-    /// The account: from the keystore, else from `DELEA_PRIVATE_KEY`.
+    /// The accounts: that of the keystore, else those of `DELEA_PRIVATE_KEY`, with commas between them. At least one.
     ///
     /// # Errors
     /// [`NodeError::Config`] that says how to give one.
-    pub(crate) fn signer(&self) -> Result<PrivateKeySigner, NodeError> {
+    pub(crate) fn signers(&self) -> Result<Vec<PrivateKeySigner>, NodeError> {
         if let Some(path) = &self.keystore {
             let password = std::env::var("DELEA_PASSWORD").unwrap_or_default();
-            return PrivateKeySigner::decrypt_keystore(path, password).map_err(|error| {
+            let signer = PrivateKeySigner::decrypt_keystore(path, password).map_err(|error| {
                 NodeError::Config(format!("{}: {error}; is DELEA_PASSWORD right?", path.display()))
             });
+            return Ok(vec![signer?]);
         }
-        let key = std::env::var("DELEA_PRIVATE_KEY").map_err(|_| {
+        let keys = std::env::var("DELEA_PRIVATE_KEY").map_err(|_| {
             NodeError::Config("no account: give --keystore FILE or DELEA_PRIVATE_KEY".into())
         })?;
-        let bytes = hex::decode(key.trim()).ok();
-        bytes.and_then(|bytes| PrivateKeySigner::from_slice(&bytes).ok()).ok_or_else(|| {
-            NodeError::Config("DELEA_PRIVATE_KEY is not a private key of 32 bytes in hex".into())
-        })
+        keys.split(',')
+            .map(|key| {
+                let bytes = hex::decode(key.trim()).ok();
+                bytes.and_then(|bytes| PrivateKeySigner::from_slice(&bytes).ok()).ok_or_else(|| {
+                    NodeError::Config(
+                        "DELEA_PRIVATE_KEY is not a private key of 32 bytes in hex".into(),
+                    )
+                })
+            })
+            .collect()
+    }
+
+    /// The account of a command that works for one.
+    ///
+    /// # Errors
+    /// As [`Flags::signers`], and where there are several.
+    pub(crate) fn signer(&self) -> Result<PrivateKeySigner, NodeError> {
+        match <[_; 1]>::try_from(self.signers()?) {
+            Ok([signer]) => Ok(signer),
+            Err(_) => Err(NodeError::Config(
+                "DELEA_PRIVATE_KEY has several keys; only serve works for several accounts".into(),
+            )),
+        }
     }
 }
 

@@ -8,9 +8,17 @@ use std::{
 
 use alloy::primitives::Address;
 use delea_contracts_abi::{Model, bindings::jobs::IJobs, training_seed};
-use delea_model_runtime::{content::Digest, manifest::Manifest, message::TrainJob};
+use delea_model_runtime::{
+    content::Digest,
+    inference::{self, Question},
+    manifest::Manifest,
+    message::TrainJob,
+};
 
 use crate::{chain::Chain, config::Config, error::NodeError, exact::Runtime, store::Blobs};
+
+/// What an inference's input is called.
+pub(crate) const QUESTION: &str = "the question";
 
 /// Chain, stores and runtime: what every command works with.
 #[derive(Clone)]
@@ -78,6 +86,44 @@ impl Desk {
         Ok(runtime)
     }
 
+    /// This desk on behalf of another account.
+    pub(crate) fn on(&self, chain: Chain) -> Self {
+        Self { blobs: self.blobs.clone().on(chain.clone()), chain, ..self.clone() }
+    }
+
+    /// What an inference asks, once it has been seen to ask something of its model; and the file.
+    ///
+    /// # Errors
+    /// [`NodeError`] of whatever cannot be had; [`NodeError::Runtime`] for a question that cannot be answered.
+    pub(crate) async fn question(
+        &self,
+        job: &IJobs::Job,
+        manifest: &Manifest,
+    ) -> Result<(Question, Vec<u8>), NodeError> {
+        let bytes = self.blobs.get(Digest(job.input.0), QUESTION).await?;
+        Ok((Question::from_bytes(&bytes, &manifest.spec, job.units)?, bytes))
+    }
+
+    /// The answer to an inference, made by the exact runtime.
+    ///
+    /// # Errors
+    /// As [`Desk::question`], and those of the engine.
+    pub(crate) async fn answer(&self, job: &IJobs::Job) -> Result<Vec<u8>, NodeError> {
+        let manifest = self.manifest(job.model).await?;
+        let runtime = self.runtime_of(&manifest).await?;
+        let (question, _) = self.question(job, &manifest).await?;
+        let parameters = self.parameters(job).await?;
+        let request = question.request(manifest.spec, parameters);
+        blocking(move || Ok(inference::answer(runtime.open()?.ask(request)?)?)).await
+    }
+
+    /// The parameters of a job's base.
+    async fn parameters(&self, job: &IJobs::Job) -> Result<Vec<u8>, NodeError> {
+        let base = self.chain.read(job.model, Model::versionCall { id: job.base }).await?;
+        let parameters = Digest(base.parametersHash.0);
+        self.blobs.get(parameters, "the parameters it starts from").await
+    }
+
     /// A training job as the chain fixes it.
     ///
     /// # Errors
@@ -89,9 +135,7 @@ impl Desk {
         manifest: &Manifest,
     ) -> Result<TrainJob, NodeError> {
         let seed = training_seed(self.chain.seed(id, job).await?);
-        let base = self.chain.read(job.model, Model::versionCall { id: job.base }).await?;
-        let parameters = Digest(base.parametersHash.0);
-        let parameters = self.blobs.get(parameters, "the parameters it starts from").await?;
+        let parameters = self.parameters(job).await?;
         let dataset = self.blobs.get(manifest.dataset.digest, "the data set").await?;
         let mut config = manifest.training.clone();
         config.steps = job.units;

@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod exact;
 mod inputs;
+mod market;
 mod rounds;
 mod score;
 mod serve;
@@ -24,18 +25,20 @@ use std::{
     },
 };
 
-use alloy::primitives::Address;
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use clap::{Parser, Subcommand};
+use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     audit::{Auditor, Policy},
     chain::Chain,
-    config::Flags,
+    config::{Config, Flags},
     error::NodeError,
     exact::Runtime,
     inputs::{Desk, blocking},
+    market::{Kind, Market},
     store::Blobs,
     train::Worker,
     verify::Extent,
@@ -86,11 +89,23 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Serve this node's blobs to others.
+    /// Work for others: wait for jobs on models, take them in turn, be paid. Each of several accounts works by itself.
     Serve {
-        /// Address to listen on.
-        #[arg(long, default_value = "127.0.0.1:8090")]
-        listen: SocketAddr,
+        /// Address of a model to work on; may be given again.
+        #[arg(long = "model", required_unless_present = "listen")]
+        models: Vec<Address>,
+        /// Kinds of jobs to wait for.
+        #[arg(long, value_delimiter = ',', default_value = "infer")]
+        kinds: Vec<Kind>,
+        /// Jobs of all accounts that compute at once; as many as the machine has cores unless given.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// When stopped, give the places up and take their bonds back, instead of coming again.
+        #[arg(long)]
+        leave: bool,
+        /// Serve this node's blobs to others too, at this address.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
     },
     /// Do a job again and say whether it holds. Ends with 0 if it does, with 1 if not.
     Verify {
@@ -176,8 +191,26 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
     }
     let config = flags.resolve().await?;
     let stop = stop_signal();
-    if let Command::Serve { listen } = cli.command {
-        serve::serve(Blobs::open(&config)?, listen, stop).await?;
+    if let Command::Serve { models, kinds, threads, leave, listen } = cli.command {
+        let blobs = async {
+            match listen {
+                Some(address) => {
+                    serve::serve(Blobs::open(&config)?, address, Arc::clone(&stop)).await
+                }
+                None => Ok(()),
+            }
+        };
+        let work = async {
+            match models.is_empty() {
+                true => Ok(()),
+                false => {
+                    let work = Work { models, kinds, threads, leave };
+                    serve_market(config.clone(), flags.signers()?, work, &stop).await
+                }
+            }
+        };
+        // Either ends at once where it is not wanted, and both when the node is stopped.
+        tokio::try_join!(blobs, work)?;
         return Ok(ExitCode::SUCCESS);
     }
     let signs = matches!(cli.command, Command::Train { .. } | Command::Audit { .. });
@@ -211,6 +244,45 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// What to do for others.
+struct Work {
+    models: Vec<Address>,
+    kinds: Vec<Kind>,
+    threads: Option<usize>,
+    leave: bool,
+}
+
+/// Works for others under each account, until stopped.
+async fn serve_market(
+    config: Config,
+    signers: Vec<PrivateKeySigner>,
+    work: Work,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), NodeError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let seats = Arc::new(Semaphore::new(work.threads.unwrap_or(cores).max(1)));
+    let first = Chain::connect(&config, signers.first().cloned()).await?;
+    let desk = Desk::open(config.clone(), first).await?;
+    info!(runtime = %desk.runtime.digest.cid(), accounts = signers.len(), "ready");
+    let mut workers = JoinSet::new();
+    for signer in signers {
+        let chain = Chain::connect(&config, Some(signer)).await?;
+        let worker = Worker::new(desk.on(chain), false, Arc::clone(stop));
+        let mut market = Market::new(worker, work.models.clone(), &work.kinds, Arc::clone(&seats));
+        workers.spawn(async move {
+            let end = market.run().await;
+            if work.leave {
+                market.delist().await?;
+            }
+            end
+        });
+    }
+    while let Some(end) = workers.join_next().await {
+        end.map_err(|error| NodeError::Engine(error.to_string()))??;
+    }
+    Ok(())
 }
 
 async fn train(

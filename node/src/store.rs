@@ -1,7 +1,10 @@
 //! Blobs by content address: a folder of this machine before the stores of the network, checked either
 //! way.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use alloy::primitives::B256;
 use delea_model_runtime::{
@@ -169,7 +172,9 @@ impl Blobs {
 /// # Errors
 /// [`NodeError::File`].
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
-    let part = path.with_extension(format!("{}.part", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let part = path.with_extension(format!("{}-{number}.part", std::process::id()));
     std::fs::write(&part, bytes).map_err(|e| NodeError::file(&part, e))?;
     std::fs::rename(&part, path).map_err(|e| NodeError::file(path, e))
 }

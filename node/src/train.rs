@@ -1,5 +1,5 @@
-//! Working on a model: take a training, do it, hand it in, show it, be paid. The chain is the state; the
-//! folder only saves work, so a node that was killed goes on where it was.
+//! Working on a model: take a job, do it, hand it in, show it, be paid. The chain is the state; the folder only saves
+//! work, so a node that was killed goes on where it was.
 
 use std::{
     path::PathBuf,
@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
 use crate::{
-    chain::REPLAY,
+    chain::{INFER, REPLAY, is_ours},
     error::NodeError,
-    inputs::{Desk, blocking},
+    inputs::{Desk, QUESTION, blocking},
     rounds,
     store::write_whole,
 };
@@ -59,7 +59,7 @@ fn forged(trace: &Trace) -> Trace {
     forged
 }
 
-/// A finished training, kept until it is settled.
+/// A finished job, kept until it is settled.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     seed: B256,
@@ -77,6 +77,17 @@ impl Kept {
             accuracyPpm: self.accuracy_ppm,
         }
     }
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was done; there may be more to do at once.
+    Done,
+    /// Time has to pass, or others have to act.
+    Waits,
+    /// The job is over.
+    Over(JobState),
 }
 
 impl Worker {
@@ -110,7 +121,17 @@ impl Worker {
         Ok(folder)
     }
 
-    /// This account's trainings that are not over.
+    /// What the worker works with.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Whether it is to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// This account's jobs that are not over.
     ///
     /// # Errors
     /// [`NodeError`] of the chain.
@@ -126,7 +147,7 @@ impl Worker {
                     JobState::from(job.state),
                     JobState::Claimed | JobState::Committed | JobState::Revealed
                 );
-                if job.worker == me && open && job.kind == 0 && job.proof == REPLAY {
+                if job.worker == me && open && is_ours(job) {
                     found.push(first + i as u64 + 1);
                 }
             }
@@ -161,53 +182,72 @@ impl Worker {
         opened.ok_or_else(|| NodeError::Untrusted("it mined a start that opened no job".into()))
     }
 
-    /// Brings a training to its end, from wherever it is. The state it ends in.
+    /// Brings a job to its end, from wherever it is. The state it ends in.
     ///
     /// # Errors
     /// [`NodeError::Stopped`], or whatever hinders it; the bond can be lost if the lease runs out.
     pub(crate) async fn bring_home(&self, id: u64) -> Result<JobState, NodeError> {
-        let chain = &self.desk.chain;
-        let contract = chain.contracts.jobs;
         loop {
             self.check_stop()?;
-            let job = chain.job(id).await?;
-            let state = JobState::from(job.state);
-            let done = match state {
-                JobState::Claimed => self.commit(id, &job).await,
-                JobState::Committed => self.reveal(id, &job).await,
-                JobState::Revealed => {
-                    let result = self.kept(id)?.result();
-                    chain
-                        .send(contract, Jobs::settleCall { id, result }, U256::ZERO)
-                        .await
-                        .map(drop)
-                }
-                _ => {
-                    info!(job = id, ?state, "over");
-                    let folder = self.folder(id)?;
-                    std::fs::remove_dir_all(&folder).map_err(|e| NodeError::file(&folder, e))?;
-                    return Ok(state);
-                }
-            };
-            match done {
-                Ok(()) => {}
-                Err(error) => match error.name() {
-                    // The next block brings what is missing, or the clock, or a jury.
-                    Some(
-                        "SeedNotYet" | "RevealTooEarly" | "WindowOpen" | "WrongStage"
-                        | "RoundClosed" | "CaseOpen",
-                    ) => {
-                        self.pause().await?;
-                    }
-                    // A rollback or another's training came first: the bond comes back.
-                    Some("Abandoned") => {
-                        warn!(job = id, "overtaken; taking the bond back");
-                        chain.send(contract, Jobs::abandonCall { id }, U256::ZERO).await?;
-                    }
-                    _ => return Err(error),
-                },
+            match self.step(id).await? {
+                Step::Done => {}
+                Step::Waits => self.pause().await?,
+                Step::Over(state) => return Ok(state),
             }
         }
+    }
+
+    /// Does the next thing that a job needs.
+    ///
+    /// # Errors
+    /// As [`Worker::bring_home`].
+    pub(crate) async fn step(&self, id: u64) -> Result<Step, NodeError> {
+        let chain = &self.desk.chain;
+        let contract = chain.contracts.jobs;
+        let job = chain.job(id).await?;
+        let state = JobState::from(job.state);
+        // One whose lease ran out is open again, or another's.
+        if job.worker != chain.me()? {
+            return self.over(id, JobState::Expired);
+        }
+        let done = match state {
+            JobState::Claimed if job.kind == INFER => self.answer(id, &job).await,
+            JobState::Claimed => self.commit(id, &job).await,
+            JobState::Committed => self.reveal(id, &job).await,
+            JobState::Revealed => {
+                let result = self.kept(id)?.result();
+                chain.send(contract, Jobs::settleCall { id, result }, U256::ZERO).await.map(drop)
+            }
+            _ => return self.over(id, state),
+        };
+        let Err(error) = done else { return Ok(Step::Done) };
+        match error.name() {
+            // The next block brings what is missing, or the clock, or a jury.
+            Some(
+                "SeedNotYet" | "RevealTooEarly" | "WindowOpen" | "WrongStage" | "RoundClosed"
+                | "CaseOpen",
+            ) => Ok(Step::Waits),
+            // A rollback or another's training came first: the bond comes back.
+            Some("Abandoned") => {
+                warn!(job = id, "overtaken; taking the bond back");
+                chain.send(contract, Jobs::abandonCall { id }, U256::ZERO).await?;
+                Ok(Step::Done)
+            }
+            // Too late: the job is another's, or nobody's.
+            Some("LeaseOver") => {
+                warn!(job = id, "the lease ran out before the work was done");
+                chain.attempt(contract, Jobs::lapseCall { id }, U256::ZERO).await?;
+                Ok(Step::Done)
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn over(&self, id: u64, state: JobState) -> Result<Step, NodeError> {
+        info!(job = id, ?state, "over");
+        let folder = self.folder(id)?;
+        std::fs::remove_dir_all(&folder).map_err(|e| NodeError::file(&folder, e))?;
+        Ok(Step::Over(state))
     }
 
     /// Whether a training that is begun now can be committed to.
@@ -226,6 +266,27 @@ impl Worker {
         while rounds::tend(&self.desk, model).await? {
             self.pause().await?;
         }
+        Ok(())
+    }
+
+    async fn answer(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
+        let chain = &self.desk.chain;
+        let answer = self.desk.answer(job).await?;
+        let kept = Kept {
+            seed: B256::ZERO,
+            output: Digest::of(&answer),
+            checkpoint_root: Digest([0; 32]),
+            accuracy_ppm: 0,
+            trace: Trace::default(),
+        };
+        self.keep(id, &kept)?;
+        self.desk.blobs.publish(answer, "the answer").await?;
+        // Whoever asked could hide the question afterwards, and doubt an answer that nobody can check.
+        let question = self.desk.blobs.get(Digest(job.input.0), QUESTION).await?;
+        self.desk.blobs.publish(question, QUESTION).await?;
+        let call = Jobs::commitCall { id, result: kept.result() };
+        chain.send(chain.contracts.jobs, call, U256::ZERO).await?;
+        info!(job = id, output = %kept.output.cid(), "answered");
         Ok(())
     }
 
@@ -271,9 +332,19 @@ impl Worker {
                 }
             }
         }
-        let trace =
-            self.desk.blobs.publish(kept.trace.to_bytes(), "the list of checkpoints").await?;
-        let call = Jobs::revealCall { id, result: kept.result(), cid: trace.cid_bytes().into() };
+        let cid = match job.kind {
+            INFER => Vec::new(),
+            _ => {
+                let trace = kept.trace.to_bytes();
+                self.desk
+                    .blobs
+                    .publish(trace, "the list of checkpoints")
+                    .await?
+                    .cid_bytes()
+                    .to_vec()
+            }
+        };
+        let call = Jobs::revealCall { id, result: kept.result(), cid: cid.into() };
         chain.send(chain.contracts.jobs, call, U256::ZERO).await?;
         info!(job = id, "revealed");
         Ok(())
@@ -284,6 +355,11 @@ impl Worker {
         let text = std::fs::read(&path).map_err(|e| NodeError::file(&path, e))?;
         serde_json::from_slice(&text)
             .map_err(|error| NodeError::Cannot(format!("{}: {error}", path.display())))
+    }
+
+    fn keep(&self, id: u64, kept: &Kept) -> Result<(), NodeError> {
+        let text = serde_json::to_vec(kept).unwrap_or_default();
+        write_whole(&self.folder(id)?.join("result.json"), &text)
     }
 
     async fn train(&self, id: u64, job: &IJobs::Job, seed: B256) -> Result<Kept, NodeError> {
@@ -336,8 +412,7 @@ impl Worker {
             accuracy_ppm,
             trace,
         };
-        let text = serde_json::to_vec(&kept).unwrap_or_default();
-        write_whole(&folder.join("result.json"), &text)?;
+        self.keep(id, &kept)?;
         Ok(kept)
     }
 }

@@ -12,11 +12,12 @@ const OUT = path.resolve(import.meta.dirname, "../out");
 
 // In the order of their places; the arguments are names of other contracts.
 const CONTRACTS = [
-  ["Vault", ["ModelFactory", "Jobs", "Jury", "Scores"]],
+  ["Vault", ["ModelFactory", "Jobs", "Jury", "Scores", "Roster"]],
   ["BlockRandomness", []],
   ["Jury", ["Vault", "BlockRandomness", "Jobs", "Scores"]],
   ["Scores", ["Vault", "Jury", "Jobs"]],
-  ["Jobs", ["ModelFactory", "Vault", "Jury", "Scores"]],
+  ["Roster", ["ModelFactory", "Vault", "Jobs"]],
+  ["Jobs", ["ModelFactory", "Vault", "Jury", "Scores", "Roster"]],
   ["ModelFactory", ["Jobs", "Scores", "Vault"]],
   ["ParameterStore", []],
 ];

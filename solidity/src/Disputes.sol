@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Bonds} from "./Bonds.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {IModel} from "./interfaces/IModel.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -10,7 +11,7 @@ import {IVault} from "./interfaces/IVault.sol";
 /// gets what. The loser's bond is shared by halves between the winner and the jurors of the majority; what does not
 /// divide goes to the winner. An undecided case changes nothing but time: the challenger has its bond back, and the
 /// claim can be challenged within a new window, after which it stands, with its own bond back.
-abstract contract Disputes {
+abstract contract Disputes is Bonds {
     /// @notice No jury could decide the case: its claim can be challenged anew, from this block on.
     event ClaimReopened(uint64 indexed caseId);
 
@@ -21,22 +22,10 @@ abstract contract Disputes {
     /// @notice Nobody judges their own claim.
     error OwnClaim(address account);
 
-    IVault internal immutable VAULT;
     IJury internal immutable JURY;
 
-    constructor(IVault vault, IJury jury) {
-        (VAULT, JURY) = (vault, jury);
-    }
-
-    /// @dev The asset of a model's bonds.
-    function _asset(address model, IModel.Rules memory rules) internal pure returns (address) {
-        return rules.bondInTokens ? model : address(0);
-    }
-
-    /// @dev Puts a bond of the caller at stake; coins sent along are added to what it has free first.
-    function _stake(address asset, uint256 bond) internal {
-        if (msg.value != 0) VAULT.deposit{value: msg.value}(msg.sender);
-        VAULT.lock(asset, msg.sender, bond);
+    constructor(IVault vault, IJury jury) Bonds(vault) {
+        JURY = jury;
     }
 
     /// @dev Opens a case of the caller against a claim.

@@ -7,6 +7,7 @@ import {IJobs} from "./interfaces/IJobs.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {IModel} from "./interfaces/IModel.sol";
 import {IModelFactory} from "./interfaces/IModelFactory.sol";
+import {IRoster} from "./interfaces/IRoster.sol";
 import {IScores} from "./interfaces/IScores.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Page} from "./libraries/Page.sol";
@@ -21,6 +22,7 @@ contract Jobs is IJobs, Rounds {
 
     IModelFactory internal immutable FACTORY;
     IScores internal immutable SCORES;
+    IRoster internal immutable ROSTER;
 
     /// @inheritdoc IJobs
     uint64 public jobCount;
@@ -30,8 +32,8 @@ contract Jobs is IJobs, Rounds {
     /// @inheritdoc IJobs
     mapping(uint64 job => bytes32) public seedOf;
 
-    constructor(IModelFactory factory, IVault vault, IJury jury, IScores scores) Disputes(vault, jury) {
-        (FACTORY, SCORES) = (factory, scores);
+    constructor(IModelFactory factory, IVault vault, IJury jury, IScores scores, IRoster roster) Disputes(vault, jury) {
+        (FACTORY, SCORES, ROSTER) = (factory, scores, roster);
     }
 
     // ─── Open ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -44,6 +46,10 @@ contract Jobs is IJobs, Rounds {
     /// @inheritdoc IJobs
     function claim(uint64 id, uint96 minReward) external payable {
         Job storage job = _require(id, State.Open);
+        // Nobody waits for a turn at their own job.
+        if (msg.sender != job.requester) {
+            ROSTER.take(job.model, job.kind, id, msg.sender, job.claimBlock, job.claimedAt);
+        }
         _claim(id, job, minReward);
     }
 
@@ -81,6 +87,7 @@ contract Jobs is IJobs, Rounds {
         (job.model, job.kind, job.proof, job.state) = (model, request.kind, request.proof, State.Open);
         (job.base, job.units, job.input) = (request.base, request.units, request.input);
         (job.requester, job.openedAt) = (msg.sender, uint64(block.timestamp));
+        _draw(job);
         if (request.kind == IModel.JobKind.Train) {
             uint32 head = IModel(model).head();
             if (request.base != head) revert StaleBase(request.base, head);
@@ -97,6 +104,12 @@ contract Jobs is IJobs, Rounds {
         emit JobOpened(id, model, msg.sender, request);
     }
 
+    /// @dev The block of now draws: whose turn the job is, or the seed of the worker who took it.
+    function _draw(Job storage job) internal {
+        // forge-lint: disable-next-line(unsafe-typecast)
+        (job.claimedAt, job.claimBlock) = (uint40(block.timestamp), uint40(block.number));
+    }
+
     // ─── Work ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     function _claim(uint64 id, Job storage job, uint96 minReward) internal {
@@ -108,8 +121,7 @@ contract Jobs is IJobs, Rounds {
             job.amount = minReward;
         }
         (job.worker, job.bond, job.state) = (msg.sender, rules.bond, State.Claimed);
-        // forge-lint: disable-next-line(unsafe-typecast)
-        (job.claimedAt, job.claimBlock) = (uint40(block.timestamp), uint40(block.number));
+        _draw(job);
         emit JobClaimed(id, job.model, msg.sender, _leaseUntil(job, rules));
         _stake(_asset(job.model, rules), rules.bond);
     }
@@ -239,6 +251,15 @@ contract Jobs is IJobs, Rounds {
         emit JobRejected(id, job.model, job.worker);
     }
 
+    /// @inheritdoc IJobs
+    function revealAudit(uint64 id, bytes32 output, bytes32 salt) external {
+        Job storage job = _jobs[id];
+        if (msg.sender != job.requester) revert OnlyRequester(id, job.requester);
+        // Before it has committed, a worker could learn the answer here.
+        if (job.state < State.Committed) revert WrongState(id, job.state);
+        emit AuditRevealed(id, job.model, job.worker, output, salt);
+    }
+
     // ─── Ends without a result ───────────────────────────────────────────────────────────────────────────────────
 
     /// @inheritdoc IJobs
@@ -270,6 +291,7 @@ contract Jobs is IJobs, Rounds {
         (job.state, job.worker, job.bond) = (State.Open, address(0), 0);
         if (job.kind == IModel.JobKind.Train) job.amount = 0;
         delete seedOf[id];
+        _draw(job);
         VAULT.release(asset, job.requester, bond);
     }
 

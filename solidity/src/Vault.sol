@@ -14,6 +14,7 @@ contract Vault is IVault {
     address internal immutable JOBS;
     address internal immutable JURY;
     address internal immutable SCORES;
+    address internal immutable ROSTER;
 
     /// @inheritdoc IVault
     mapping(address asset => mapping(address account => uint256)) public free;
@@ -21,12 +22,14 @@ contract Vault is IVault {
     /// @inheritdoc IVault
     mapping(address asset => mapping(address holder => uint256)) public held;
 
-    constructor(IModelFactory factory, address jobs, address jury, address scores) {
-        (FACTORY, JOBS, JURY, SCORES) = (factory, jobs, jury, scores);
+    constructor(IModelFactory factory, address jobs, address jury, address scores, address roster) {
+        (FACTORY, JOBS, JURY, SCORES, ROSTER) = (factory, jobs, jury, scores, roster);
     }
 
     modifier onlyProtocol() {
-        if (msg.sender != JOBS && msg.sender != JURY && msg.sender != SCORES) revert OnlyProtocol(msg.sender);
+        if (msg.sender != JOBS && msg.sender != JURY && msg.sender != SCORES && msg.sender != ROSTER) {
+            revert OnlyProtocol(msg.sender);
+        }
         _;
     }
 

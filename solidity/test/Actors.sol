@@ -5,6 +5,7 @@ import {Jobs} from "../src/Jobs.sol";
 import {Jury} from "../src/Jury.sol";
 import {Model} from "../src/Model.sol";
 import {ModelFactory} from "../src/ModelFactory.sol";
+import {Roster} from "../src/Roster.sol";
 import {Scores} from "../src/Scores.sol";
 import {Vault} from "../src/Vault.sol";
 import {IJobs} from "../src/interfaces/IJobs.sol";
@@ -56,8 +57,8 @@ abstract contract Actors is Base {
 
     mapping(bytes32 action => uint256) public did;
 
-    constructor(Vault v, Jury y, Scores s, Jobs j, ModelFactory f) {
-        (vault, jury, scores, jobs, factory) = (v, y, s, j, f);
+    constructor(Vault v, Jury y, Scores s, Roster o, Jobs j, ModelFactory f) {
+        (vault, jury, scores, roster, jobs, factory) = (v, y, s, o, j, f);
         for (uint256 i; i < AUDITORS; ++i) {
             vm.deal(auditorAt(i), 0.1 ether);
             vm.prank(auditorAt(i));

@@ -7,6 +7,7 @@ import {Jobs} from "../src/Jobs.sol";
 import {Jury} from "../src/Jury.sol";
 import {Model} from "../src/Model.sol";
 import {ModelFactory} from "../src/ModelFactory.sol";
+import {Roster} from "../src/Roster.sol";
 import {Scores} from "../src/Scores.sol";
 import {Vault} from "../src/Vault.sol";
 import {IJobs} from "../src/interfaces/IJobs.sol";
@@ -36,6 +37,7 @@ abstract contract Base {
     Vault internal vault;
     Jury internal jury;
     Scores internal scores;
+    Roster internal roster;
     Jobs internal jobs;
     ModelFactory internal factory;
     Model internal model;
@@ -57,12 +59,14 @@ abstract contract Base {
     function deploy() internal {
         Deployment d = new Deployment();
         (address v, address r, address y) = (d.addressAt(1), d.addressAt(2), d.addressAt(3));
-        (address s, address j, address f) = (d.addressAt(4), d.addressAt(5), d.addressAt(6));
-        vault = Vault(d.deploy(bytes.concat(type(Vault).creationCode, abi.encode(f, j, y, s))));
+        (address s, address o) = (d.addressAt(4), d.addressAt(5));
+        (address j, address f) = (d.addressAt(6), d.addressAt(7));
+        vault = Vault(d.deploy(bytes.concat(type(Vault).creationCode, abi.encode(f, j, y, s, o))));
         d.deploy(type(BlockRandomness).creationCode);
         jury = Jury(d.deploy(bytes.concat(type(Jury).creationCode, abi.encode(v, r, j, s))));
         scores = Scores(d.deploy(bytes.concat(type(Scores).creationCode, abi.encode(v, y, j))));
-        jobs = Jobs(d.deploy(bytes.concat(type(Jobs).creationCode, abi.encode(f, v, y, s))));
+        roster = Roster(d.deploy(bytes.concat(type(Roster).creationCode, abi.encode(f, v, j))));
+        jobs = Jobs(d.deploy(bytes.concat(type(Jobs).creationCode, abi.encode(f, v, y, s, o))));
         factory = ModelFactory(d.deploy(bytes.concat(type(ModelFactory).creationCode, abi.encode(j, s, v))));
     }
 

@@ -5,11 +5,13 @@ import {Jobs} from "../src/Jobs.sol";
 import {Jury} from "../src/Jury.sol";
 import {Model} from "../src/Model.sol";
 import {ModelFactory} from "../src/ModelFactory.sol";
+import {Roster} from "../src/Roster.sol";
 import {Scores} from "../src/Scores.sol";
 import {Vault} from "../src/Vault.sol";
 import {IJobs} from "../src/interfaces/IJobs.sol";
 import {IJury} from "../src/interfaces/IJury.sol";
 import {IModel} from "../src/interfaces/IModel.sol";
+import {IRoster} from "../src/interfaces/IRoster.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {IScores} from "../src/interfaces/IScores.sol";
 import {Actors} from "./Actors.sol";
@@ -22,7 +24,7 @@ contract Handler is Actors {
     /// @dev What a juror of the case's first or second jury has committed to.
     mapping(uint64 => mapping(bool redrawn => mapping(address => bytes32))) internal _votes;
 
-    constructor(Vault v, Jury y, Scores s, Jobs j, ModelFactory f) Actors(v, y, s, j, f) {}
+    constructor(Vault v, Jury y, Scores s, Roster o, Jobs j, ModelFactory f) Actors(v, y, s, o, j, f) {}
 
     // ─── Jobs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,10 +95,40 @@ contract Handler is Actors {
         if (id == 0) return;
         IJobs.Job memory job = jobs.jobOf(id);
         bool paid = job.kind == IModel.JobKind.Infer || model.quoteReward(job.units) != 0;
-        if (!paid || !_isLive(job) || !_afford(personAt(who))) return;
-        vm.prank(personAt(who));
+        address worker = personAt(who);
+        if (!paid || !_isLive(job) || !_afford(worker)) return;
+        uint256 from = roster.turnOf(job.model, job.kind, id, worker, job.claimBlock, job.claimedAt);
+        bool early = worker != job.requester && block.timestamp < from;
+        if (early) vm.expectRevert(abi.encodeWithSelector(IRoster.NotYourTurn.selector, id, worker, from));
+        vm.prank(worker);
         jobs.claim(id, 0);
-        _did("claim");
+        _did(early ? "claim too early" : worker == job.requester ? "claim own" : "claim");
+    }
+
+    /// @dev Comes, changes its kinds, says that it is there, or leaves; anybody takes off who has fallen silent.
+    function wait(uint256 which, uint256 who, uint256 how) external noted {
+        _pick(which);
+        address worker = personAt(who);
+        IRoster.Seat memory seat = roster.seatOf(address(model), worker);
+        if (seat.kinds != 0 && block.number > uint256(seat.seen) + 720) {
+            vm.prank(personAt(how));
+            roster.expel(address(model), worker);
+            return _did("expel");
+        }
+        if (how % 4 == 0 && seat.kinds != 0) {
+            vm.prank(worker);
+            roster.delist(address(model));
+            return _did("delist");
+        }
+        if (how % 4 == 1 && seat.kinds != 0) {
+            vm.prank(worker);
+            roster.renew(address(model));
+            return _did("renew");
+        }
+        if (seat.kinds == 0 && !_afford(worker)) return;
+        vm.prank(worker);
+        roster.enlist(address(model), uint8(1 + how / 4 % 3));
+        _did(seat.kinds == 0 ? "enlist" : "change kinds");
     }
 
     /// @dev The next step of each job that somebody works on; each worker is at it half of the time.

@@ -26,7 +26,7 @@ contract InvariantTest is Base {
         vm.warp(1_700_000_000);
         vm.roll(1000);
         deploy();
-        handler = new Handler(vault, jury, scores, jobs, factory);
+        handler = new Handler(vault, jury, scores, roster, jobs, factory);
         _everybody = handler.everybody();
     }
 
@@ -37,7 +37,7 @@ contract InvariantTest is Base {
     }
 
     function _selectors() internal pure returns (bytes4[] memory list) {
-        list = new bytes4[](19);
+        list = new bytes4[](20);
         list[0] = Handler.createModel.selector;
         list[1] = Handler.begin.selector;
         list[2] = Handler.claim.selector;
@@ -57,6 +57,7 @@ contract InvariantTest is Base {
         list[16] = Handler.split.selector;
         list[17] = Handler.passTime.selector;
         list[18] = Handler.passLongTime.selector;
+        list[19] = Handler.wait.selector;
     }
 
     /// @dev And of it only the actions.
@@ -86,6 +87,7 @@ contract InvariantTest is Base {
     function invariant_moneyAtStake() public view {
         _theVaultHoldsWhatIsFreeAndAtStake();
         _everyBondIsSomebodys();
+        _everyPlaceOnARosterHoldsABond();
         _everyDoubtHasItsCase();
         _lockedPricesAreThoseOfOpenInferences();
         _noEpochPaysMoreThanItsEmission();
@@ -181,6 +183,7 @@ contract InvariantTest is Base {
 
     function _inVault(address asset) internal view returns (uint256 sum) {
         sum = vault.held(asset, address(jobs)) + vault.held(asset, address(jury)) + vault.held(asset, address(scores));
+        sum += vault.held(asset, address(roster));
         for (uint256 i; i < _everybody.length; ++i) {
             sum += vault.free(asset, _everybody[i]);
         }
@@ -228,6 +231,27 @@ contract InvariantTest is Base {
         }
         vm.assertEq(vault.held(address(0), address(jobs)), coins[0], "bonds of jobs in coins");
         vm.assertEq(vault.held(address(0), address(scores)), coins[1], "bonds of weights in coins");
+    }
+
+    function _everyPlaceOnARosterHoldsABond() internal view {
+        Model[] memory all = _models();
+        uint256 coins;
+        for (uint256 i; i < all.length; ++i) {
+            uint256 places;
+            uint32[2] memory waiting;
+            for (uint256 j; j < _everybody.length; ++j) {
+                uint8 kinds = roster.seatOf(address(all[i]), _everybody[j]).kinds;
+                if (kinds != 0) ++places;
+                if (kinds & 1 != 0) ++waiting[0];
+                if (kinds & 2 != 0) ++waiting[1];
+            }
+            vm.assertEq(roster.waiting(address(all[i]), IModel.JobKind.Train), waiting[0], "waiting for trainings");
+            vm.assertEq(roster.waiting(address(all[i]), IModel.JobKind.Infer), waiting[1], "waiting for inferences");
+            uint256 bonds = places * all[i].rules().bond;
+            if (!all[i].rules().bondInTokens) coins += bonds;
+            else vm.assertEq(vault.held(address(all[i]), address(roster)), bonds, "bonds of places in tokens");
+        }
+        vm.assertEq(vault.held(address(0), address(roster)), coins, "bonds of places in coins");
     }
 
     function _isCaseOf(uint64 id, address respondent, address challenger, bytes32 finding) internal view {

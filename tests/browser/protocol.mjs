@@ -6,7 +6,7 @@ import { mnemonicToAccount } from "viem/accounts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 const abi = (name) => JSON.parse(readFileSync(`solidity/out/${name}.sol/${name}.json`)).abi;
-const ABI = Object.fromEntries(["Model", "ModelFactory", "Jobs", "Jury", "Vault", "ParameterStore"].map((name) => [name, abi(name)]));
+const ABI = Object.fromEntries(["Model", "ModelFactory", "Jobs", "Jury", "Roster", "Scores", "Vault", "ParameterStore"].map((name) => [name, abi(name)]));
 
 export const person = (index) => mnemonicToAccount(MNEMONIC, { addressIndex: index });
 // Anvil's first account deploys, and so made the sample model.
@@ -79,6 +79,25 @@ export class Protocol {
   // A training that is announced: its seed is fixed.
   async announce(worker, { units = 500 } = {}) {
     return this.#open(worker, "start", [await this.#request(0, units), 0n]);
+  }
+
+  // An inference that somebody else is to make.
+  async ask(user, input, units) {
+    const base = await this.read("Model", "head");
+    const request = { model: this.model, kind: 1, proof: 0, base, units, input, maxPrice: 2n ** 256n - 1n };
+    const receipt = await this.send(user, "Jobs", "open", [request]);
+    const [{ args }] = parseEventLogs({ abi: ABI.Jobs, logs: receipt.logs, eventName: "JobOpened" });
+    return args.job;
+  }
+
+  // Resolves with the logs of an event once there is one that fits.
+  async event(contract, eventName, fits = () => true) {
+    for (;;) {
+      const logs = await this.chain.getContractEvents({ address: this.contracts[contract], abi: ABI[contract], eventName, fromBlock: 0n });
+      const found = logs.find((log) => fits(log.args));
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   // The same with its seed drawn.

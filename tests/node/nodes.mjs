@@ -8,7 +8,30 @@ import { exactRuntime } from "../../local/runtime.mjs";
 
 export const BINARY = process.env.DELEA_NODE;
 const hex = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
-const keyOf = (account) => hex(account.getHdKey().privateKey);
+export const keyOf = (account) => hex(account.getHdKey().privateKey);
+
+/** The file of an inference's question, as any safetensors library writes it. */
+export function question(examples, nonce) {
+  const [rows, each] = [examples.length, examples[0].length];
+  const inputs = Buffer.from(Float32Array.from(examples.flat()).buffer);
+  const header = {
+    inputs: { dtype: "F32", shape: [rows, each], data_offsets: [0, inputs.length] },
+    nonce: { dtype: "U8", shape: [32], data_offsets: [inputs.length, inputs.length + 32] },
+  };
+  const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, inputs, Buffer.from(nonce.slice(2), "hex")]);
+}
+
+/** The rows of an answer's file. */
+export function answerOf(bytes) {
+  const at = 8 + Number(bytes.readBigUInt64LE(0));
+  const { outputs } = JSON.parse(bytes.subarray(8, at).toString());
+  const [rows, width] = outputs.shape;
+  const values = new Float32Array(Uint8Array.from(bytes.subarray(at)).buffer);
+  return Array.from({ length: rows }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width)));
+}
 
 /** A node of an account; `log` waits for a line. */
 export class Node {

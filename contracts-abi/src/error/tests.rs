@@ -22,6 +22,7 @@ fn declared() -> BTreeMap<String, usize> {
         include_str!("../../abi/ModelFactory.json"),
         include_str!("../../abi/Jobs.json"),
         include_str!("../../abi/Jury.json"),
+        include_str!("../../abi/Roster.json"),
         include_str!("../../abi/Scores.json"),
         include_str!("../../abi/Vault.json"),
         include_str!("../../abi/ParameterStore.json"),

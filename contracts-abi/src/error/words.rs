@@ -12,6 +12,7 @@ pub(super) const RETRYABLE: &[&str] = &[
     "WindowOpen",
     "RollbackTooEarly",
     "CaseOpen",
+    "NotYourTurn",
 ];
 
 /// Signature and sentence.
@@ -224,6 +225,18 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
     (
         "RandomnessNotYet(uint64,uint256)",
         "The jury is drawn by block {0}, which has not come yet. Try again in a moment.",
+    ),
+    // ─── Turns ───────────────────────────────────────────────────────────────────────────────────────────────────
+    ("NotAModel(address)", "There is no model at {0:account}."),
+    ("UnknownKinds(uint8)", "A worker waits for trainings, for uses, or for both."),
+    ("NotEnlisted(address,address)", "{1:account} does not wait for this model's jobs."),
+    (
+        "StillThere(address,uint256)",
+        "{0:account} was seen lately; it can be taken off after block {1} if it stays silent.",
+    ),
+    (
+        "NotYourTurn(uint64,address,uint256)",
+        "Job {0} is another worker's first. Yours is the turn after that, if nobody takes it before.",
     ),
     // ─── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────
     ("EpochNotOver(uint64,uint256)", "Epoch {0} goes on until block {1}."),

@@ -55,9 +55,25 @@ impl Training {
     /// As [`DitSpec::validate`].
     pub fn new(spec: &DitSpec, seed: u64, device: &Device) -> Result<Self, RuntimeError> {
         let network = build(spec, &device.clone().autodiff())?;
-        let network = initialize(network, seed);
+        Ok(Self::begin(initialize(network, seed), device))
+    }
+
+    /// A painter that begins with the parameters of another.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn of(
+        spec: &DitSpec,
+        parameters: &TensorFile,
+        device: &Device,
+    ) -> Result<Self, RuntimeError> {
+        let network = build(spec, &device.clone().autodiff())?;
+        Ok(Self::begin(load(network, &parameters.views())?, device))
+    }
+
+    fn begin(network: Network, device: &Device) -> Self {
         let average = network.clone().valid();
-        Ok(Self { network, average, optimizer: adam(), device: device.clone(), step: 0 })
+        Self { network, average, optimizer: adam(), device: device.clone(), step: 0 }
     }
 
     /// Goes on from the files that [`Training::save`] gave.
@@ -314,6 +330,9 @@ mod tests {
         let resumed = Training::resume(&SPEC, &files, half.step(), &device).unwrap();
         let (resumed, _) = train(resumed, 20);
         assert_eq!(block_on(whole.save()).unwrap(), block_on(resumed.save()).unwrap());
+        let of = Training::of(&SPEC, &files[1], &device).unwrap();
+        let begun = block_on(of.save()).unwrap();
+        assert_eq!((&begun[0], &begun[1], of.step()), (&files[1], &files[1], 0));
     }
 
     #[test]

@@ -67,7 +67,9 @@ interface IJobs {
     /// @param round Round of the model in which it was opened; a training of another round is abandoned.
     /// @param bond What the worker has at stake, in the model's bond asset.
     /// @param amount Least reward that the worker accepts, or price that the requester has paid.
-    /// @param claimBlock Block of the claim, whose hash makes the seed.
+    /// @param claimedAt Time of the claim; while nobody has taken the job, from which turns count.
+    /// @param claimBlock Block of the claim, whose hash makes the seed; while nobody has taken the job, the block whose
+    /// hash draws whose turn it is.
     /// @param commitBlock Block of the commitment, whose hash draws what is checked.
     /// @param resultHash `keccak256(abi.encode(result))` once committed.
     /// @param challenger Who challenged it; zero while nobody has.
@@ -118,6 +120,11 @@ interface IJobs {
     /// @notice A job ended without a result: cancelled, abandoned, not revealed in time, or not worth what the worker
     /// wanted. `forfeited` is the part of the bond that the worker lost.
     event JobExpired(uint64 indexed job, address indexed model, address indexed worker, uint256 forfeited);
+    /// @notice A job was an audit. Its input names `keccak256(abi.encode(output, salt))` beside what is to be computed, so
+    /// its requester knew the answer `output` before anybody was asked.
+    event AuditRevealed(
+        uint64 indexed job, address indexed model, address indexed worker, bytes32 output, bytes32 salt
+    );
     /// @notice A lease ended without a commitment; the job is open again.
     event LeaseLapsed(uint64 indexed job, address indexed model, address indexed worker, uint256 forfeited);
 
@@ -171,11 +178,11 @@ interface IJobs {
 
     // ─── Actions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// @notice Opens a job for anybody to take. The price of an inference is taken at once and returned when the job
-    /// expires.
+    /// @notice Opens a job for those to take whose turn it is ({IRoster}). The price of an inference is taken at once and
+    /// returned when the job expires.
     function open(Request calldata request) external returns (uint64 job);
 
-    /// @notice Takes an open job. The bond comes from the caller's free balance in the vault, to which sent coins are
+    /// @notice Takes an open job: one's own, or another's in one's turn. The bond comes from the caller's free balance in the vault, to which sent coins are
     /// added first.
     /// @param minReward Least reward accepted for a training.
     function claim(uint64 job, uint96 minReward) external payable;
@@ -201,6 +208,9 @@ interface IJobs {
 
     /// @notice Doubts a revealed result, with the same bond as its worker's.
     function challenge(uint64 job) external payable;
+
+    /// @notice Says of an own job, once its worker has committed, that it was an audit with a known answer.
+    function revealAudit(uint64 job, bytes32 output, bytes32 salt) external;
 
     /// @notice Ends a job whose window has passed or whose jury has decided: pays and logs, or rejects; anybody may.
     /// Where no jury could decide, opens the window anew instead.

@@ -92,6 +92,9 @@ struct Train {
     /// Folder of the training's state.
     #[arg(long)]
     state: PathBuf,
+    /// Begins with these parameters (f32 safetensors) instead of random ones.
+    #[arg(long)]
+    from: Option<PathBuf>,
     /// Steps in all.
     #[arg(long)]
     steps: u32,
@@ -221,13 +224,17 @@ async fn run(train: Train) -> Result<()> {
     let (emojis, spec) = read(&train.data)?;
     fs::create_dir_all(&train.state)?;
     let device = device();
-    let mut training = match saved_step(&train.state)? {
-        Some(step) => {
+    let mut training = match (saved_step(&train.state)?, &train.from) {
+        (Some(step), _) => {
             let [parameters, average, optimizer] = FILES.map(|name| load(&train.state, name, step));
             let files = [parameters?, average?, optimizer?];
             flow::Training::resume(&spec, &files, step, &device)?
         }
-        None => flow::Training::new(&spec, SEED, &device)?,
+        (None, Some(file)) => {
+            let parameters = TensorFile::from_bytes("the parameters", &fs::read(file)?)?;
+            flow::Training::of(&spec, &parameters, &device)?
+        }
+        (None, None) => flow::Training::new(&spec, SEED, &device)?,
     };
     let mut next = batches(emojis, &spec, train.batch, training.step());
     let mut log =

@@ -12,6 +12,14 @@ pub(crate) fn seed() -> u64 {
     (Math::random() * EXACT) as u64
 }
 
+/// 32 bytes that nobody can guess; nothing where the browser gives none.
+pub(crate) fn random() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let crypto = web_sys::window()?.crypto().ok()?;
+    crypto.get_random_values_with_u8_array(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     (js_sys::Date::now() / 1000.0) as u64

@@ -66,6 +66,8 @@ pub(crate) struct Contracts {
     pub(crate) jobs: Address,
     /// Auditors and juries.
     pub(crate) jury: Address,
+    /// Whose turn an open job is.
+    pub(crate) roster: Address,
     /// Bonds.
     pub(crate) vault: Address,
     /// Small files on the chain itself.
@@ -186,7 +188,7 @@ mod tests {
 
     const TEXT: &str = r#"{"chainId":31337,"chainName":"Delea local","rpcUrl":"http://127.0.0.1:8545",
         "contracts":{"ModelFactory":"0x5FbDB2315678afecb367f032d93F642f64180aa3","Scores":"0x5FbDB2315678afecb367f032d93F642f64180aa4",
-        "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6",
+        "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6","Roster":"0x5FbDB2315678afecb367f032d93F642f64180aa9",
         "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
         "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"import":"/workers/import-worker.js","host":"/workers/host/worker.js"}}"#;

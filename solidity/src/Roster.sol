@@ -27,7 +27,7 @@ contract Roster is IRoster, Bonds {
     mapping(address model => mapping(address worker => Seat)) internal _seats;
 
     /// @inheritdoc IRoster
-    mapping(address model => mapping(IModel.JobKind => uint32)) public waiting;
+    mapping(address model => mapping(IModel.JobKind kind => uint32)) public waiting;
 
     constructor(IModelFactory factory, IVault vault, address jobs) Bonds(vault) {
         (FACTORY, JOBS) = (factory, jobs);

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, test } from "node:test";
 import { keccak256, parseEther } from "viem";
-import { cidOf } from "../../local/content.mjs";
+import { cidOf, digestOf } from "../../local/content.mjs";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
-import { Bench, Node, run } from "./nodes.mjs";
+import { Bench, Node, answer, question, run } from "./nodes.mjs";
 
 const STEPS = 300;
 const BOND = parseEther("0.01");
@@ -224,4 +224,24 @@ test("a node of the chain that hides a log is found out", { timeout: 120_000 }, 
   }
   const honest = await run(world, HONEST, ["verify", job]);
   assert.equal(honest.code, 0, honest.lines.join("\n"));
+});
+
+test("a wrong answer to a question is found and refuted, and its price comes back", async () => {
+  const protocol = await model();
+  const user = person(3);
+  await protocol.give(user.address, 10);
+  const examples = bench.examples(2);
+  const file = question(examples, `0x${"77".repeat(32)}`);
+  await world.content.put(file);
+  const job = await protocol.ask(user, digestOf(file), examples.length);
+  assert.ok((await protocol.read("Model", "balanceOf", [user.address])) < parseEther("10"));
+  await protocol.send(ATTACKER, "Jobs", "claim", [job, 0n], BOND);
+  const free = await protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, ATTACKER.address]);
+  const wrong = answer(bench.rows(examples).map((row) => row.toReversed()));
+  await world.content.put(wrong);
+  const result = { output: digestOf(wrong), checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 };
+  await protocol.send(ATTACKER, "Jobs", "commit", [job, result]);
+  await protocol.send(ATTACKER, "Jobs", "reveal", [job, result, "0x"]);
+  await refuted(protocol, job, free);
+  assert.equal(await protocol.read("Model", "balanceOf", [user.address]), parseEther("10"));
 });

@@ -10,28 +10,28 @@ export const BINARY = process.env.DELEA_NODE;
 const hex = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
 export const keyOf = (account) => hex(account.getHdKey().privateKey);
 
-/** The file of an inference's question, as any safetensors library writes it. */
-export function question(examples, nonce) {
-  const [rows, each] = [examples.length, examples[0].length];
-  const inputs = Buffer.from(Float32Array.from(examples.flat()).buffer);
-  const header = {
-    inputs: { dtype: "F32", shape: [rows, each], data_offsets: [0, inputs.length] },
-    nonce: { dtype: "U8", shape: [32], data_offsets: [inputs.length, inputs.length + 32] },
-  };
-  const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8));
+/** A safetensors file, its tensors in the order of their names: `[name, dtype, shape, bytes]`. */
+function tensorFile(tensors) {
+  let end = 0;
+  const entries = tensors.map(([name, dtype, shape, bytes]) => [name, { dtype, shape, data_offsets: [end, (end += bytes.length)] }]);
+  const text = JSON.stringify(Object.fromEntries(entries));
+  const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, inputs, Buffer.from(nonce.slice(2), "hex")]);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, ...tensors.map(([, , , bytes]) => bytes)]);
 }
 
-/** The rows of an answer's file. */
-export function answerOf(bytes) {
-  const at = 8 + Number(bytes.readBigUInt64LE(0));
-  const { outputs } = JSON.parse(bytes.subarray(8, at).toString());
-  const [rows, width] = outputs.shape;
-  const values = new Float32Array(Uint8Array.from(bytes.subarray(at)).buffer);
-  return Array.from({ length: rows }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width)));
-}
+const floats = (rows) => Buffer.from(Float32Array.from(rows.flat()).buffer);
+
+/** The file of an inference's question. */
+export const question = (examples, nonce) =>
+  tensorFile([
+    ["inputs", "F32", [examples.length, examples[0].length], floats(examples)],
+    ["nonce", "U8", [32], Buffer.from(nonce.slice(2), "hex")],
+  ]);
+
+/** The file of its answer, byte for byte as the runtime's users write it. */
+export const answer = (rows) => tensorFile([["outputs", "F32", [rows.length, rows[0].length], floats(rows)]]);
 
 /** A node of an account; `log` waits for a line. */
 export class Node {
@@ -108,6 +108,23 @@ export class Bench {
     let answer;
     while ((answer = this.call({ type: "advance", steps: 1000 })).type !== "trained") files.push(answer.files);
     return { ...answer, files };
+  }
+
+  /** Some examples for the sample model. */
+  examples(count) {
+    const { height, width } = this.manifest.spec.input;
+    return Array.from({ length: count }, (_, n) => Array.from({ length: height * width }, (_, i) => ((i * 7 + n) % 256) / 255));
+  }
+
+  /** What its first version answers. */
+  rows(examples) {
+    const request = { type: "infer", spec: this.manifest.spec, parameters: this.genesis, inputs: new Uint8Array(floats(examples)) };
+    const { event } = this.call({ type: "ask", request });
+    return event.rows.map((row) => Array.from(new Float32Array(Uint8Array.from(row).buffer)));
+  }
+
+  answer(examples) {
+    return answer(this.rows(examples));
   }
 
   /** The root over a list of checkpoints, which need not be honest: as commitment.rs computes it. */

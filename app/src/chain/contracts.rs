@@ -153,6 +153,8 @@ pub(crate) struct Rules {
     pub(crate) rollback_delay: u32,
     /// In which a result can be doubted.
     pub(crate) challenge_window: u32,
+    /// Seconds that a worker has for a question.
+    pub(crate) infer_lease: u32,
     /// In which further trainings join a round.
     pub(crate) round_length: u32,
     /// By how much a version must be better than the one before, in parts per million; zero for any.
@@ -262,6 +264,7 @@ pub(crate) async fn detail(
         jury_size: rules.jurySize,
         rollback_delay: rules.rollbackDelay,
         challenge_window: rules.challengeWindow,
+        infer_lease: rules.inferLease,
         round_length: rules.roundLength,
         min_improvement_ppm: rules.minImprovementPpm,
     };

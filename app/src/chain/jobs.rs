@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
 use delea_contracts_abi::{
-    JobKind, JobState, Jobs, Jury, Model, bindings::jobs::IJobs, training_seed,
+    JobKind, JobState, Jobs, Jury, Model, Roster, bindings::jobs::IJobs, training_seed,
 };
 use delea_model_runtime::content::Digest;
 
@@ -95,6 +95,10 @@ pub(crate) struct Job {
     pub(crate) bond: U256,
     /// When it was opened, in seconds since 1970.
     pub(crate) opened_at: u64,
+    /// When it was taken; while it is open, since when it waits. In seconds since 1970.
+    pub(crate) claimed_at: u64,
+    /// Digest of the recipe, or of the question.
+    pub(crate) input: Digest,
     /// Since when its result can be doubted: its revelation, or the last case that no jury could decide; zero before.
     pub(crate) on_view_since: u64,
     /// Block of its commitment; zero before.
@@ -142,6 +146,8 @@ pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>
         worker: job.worker,
         bond: U256::from(job.bond),
         opened_at: job.openedAt,
+        claimed_at: job.claimedAt.to::<u64>(),
+        input: Digest(job.input.0),
         on_view_since: job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter),
         commit_block: job.commitBlock.to::<u64>(),
         challenger: job.challenger,
@@ -234,6 +240,32 @@ pub(crate) fn start_call(
 /// Call data of `commit`.
 pub(crate) fn commit_call(job: u64, outcome: Outcome) -> Vec<u8> {
     Jobs::commitCall { id: job, result: outcome.encode() }.abi_encode()
+}
+
+/// Call data of `open`, for one inference that somebody else is to make.
+pub(crate) fn ask_call(model: Address, version: u32, question: Digest, max_price: U256) -> Vec<u8> {
+    let request = IJobs::Request {
+        kind: JobKind::Infer.into(),
+        maxPrice: max_price,
+        ..request(model, REPLAY, version, 1, question)
+    };
+    Jobs::openCall { request }.abi_encode()
+}
+
+/// Call data of `cancel`: takes an own job back that nobody has taken.
+pub(crate) fn cancel_call(job: u64) -> Vec<u8> {
+    Jobs::cancelCall { id: job }.abi_encode()
+}
+
+/// How many workers wait for trainings of a model, or for questions to it.
+pub(crate) async fn waiting(
+    rpc: &Rpc,
+    roster: Address,
+    model: Address,
+    training: bool,
+) -> Result<u32, RpcError> {
+    let kind = if training { JobKind::Train } else { JobKind::Infer }.into();
+    read(rpc, roster, Roster::waitingCall { model, kind }).await
 }
 
 fn request(model: Address, proof: u8, base: u32, steps: u32, recipe: Digest) -> IJobs::Request {

@@ -1,11 +1,12 @@
-//! Checking somebody's training in this tab: doing it again where its seed was fixed beforehand, all of
-//! it or the parts that the chain drew, else measuring its result. No wallet, no account; every input
+//! Checking somebody's work in this tab: asking a question again; doing a training again where its seed was fixed
+//! beforehand, all of it or the parts that the chain drew, else measuring its result. No wallet, no account; every input
 //! is fetched by its hash.
 
 use delea_model_runtime::{
     RuntimeError,
     commitment::{self, Leaf, Trace},
     content::Digest,
+    inference::{self, Question},
     manifest::Manifest,
     message::{Bytes, Event, Request, Segment, TrainJob},
 };
@@ -62,7 +63,7 @@ impl Claim {
         let count = commitment::CHECKED_SEGMENTS;
         let drawn = commitment::drawn(revealed.draw.0, self.job.units, count);
         let all = commitment::segments(self.job.units) as usize;
-        (!self.job.by_result && drawn.len() < all).then_some((revealed, drawn))
+        (self.job.training && !self.job.by_result && drawn.len() < all).then_some((revealed, drawn))
     }
 }
 
@@ -163,12 +164,43 @@ struct Replay<'a> {
     trace: Option<Trace>,
 }
 
-/// Checks a training.
+/// Asks once more what a worker answered.
+async fn answer(desk: Desk, claim: &Claim) -> Result<Verdict, String> {
+    let Claim { job, detail, outcome, .. } = claim;
+    let config = desk.app.config();
+    let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
+    let question = blobs::get(&config, job.input, "the question").await.map_err(say)?;
+    let question = match Question::from_bytes(&question, &manifest.spec, job.units) {
+        Ok(question) => question,
+        Err(error) => return impossible(&error),
+    };
+    let base = detail
+        .version(job.base)
+        .ok_or_else(|| format!("Version {} is not on the chain.", job.base))?;
+    let parameters = blobs::get(&config, base.parameters, "the parameters").await.map_err(say)?;
+    let client = desk.open(&manifest, &config).await?;
+    let request = question.request(manifest.spec.clone(), parameters);
+    let found = match client.ask(request).await.and_then(inference::answer) {
+        Ok(found) => Digest::of(&found),
+        Err(error) => return impossible(&error),
+    };
+    let holds = found == outcome.output;
+    let words = match holds {
+        true => "The question was asked again in this tab, and the answer is the same to the bit.",
+        false => "Asked again in this tab, the same question has another answer.",
+    };
+    Ok(Verdict { holds, words: words.to_owned() })
+}
+
+/// Checks a job.
 ///
 /// # Errors
-/// A sentence: what could not be fetched, or why the worker stopped. It says nothing of the training.
+/// A sentence: what could not be fetched, or why the worker stopped. It says nothing of the job.
 pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<Verdict, String> {
     let Claim { job, detail, outcome, revealed } = claim;
+    if !job.training {
+        return answer(desk, claim).await;
+    }
     let config = desk.app.config();
     let manifest = documents::manifest(&config, detail.summary.manifest).await.map_err(say)?;
     let dataset = blobs::get(&config, manifest.dataset.digest, "the data set").await;
@@ -364,7 +396,7 @@ fn impossible(error: &RuntimeError) -> Result<Verdict, String> {
         | RuntimeError::Storage { .. } => Err(say(error)),
         _ => Ok(Verdict {
             holds: false,
-            words: format!("The exact runtime gives no result for this training: {error}."),
+            words: format!("The exact runtime gives no result for this job: {error}."),
         }),
     }
 }

@@ -2,7 +2,10 @@
 
 use alloy_primitives::Address;
 
-use super::machine::{Finished, Job};
+use super::{
+    asking,
+    machine::{Finished, Job},
+};
 use crate::store::{
     files::{self, Origin},
     local,
@@ -57,6 +60,7 @@ pub(crate) fn drop_finished(key: &str) {
 /// contract will ever name them.
 pub(crate) async fn forget_chain() {
     clear_job();
+    asking::forget_all();
     local::remove(FINISHED);
     files::remove_all(Origin::Own).await;
     files::remove_all(Origin::Fetched).await;

@@ -1,5 +1,6 @@
 //! Work in the tab: the workers, one training at a time, and what outlives a reload.
 
+pub(crate) mod asking;
 pub(crate) mod average;
 pub(crate) mod check;
 pub(crate) mod client;

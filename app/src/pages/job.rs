@@ -130,7 +130,7 @@ fn Whole(
         false => format::plural(u64::from(job.units), "use"),
     };
     let history = format!("/model/{}/history", job.model);
-    let check = claimed.filter(|_| job.training).map(|outcome| {
+    let check = claimed.map(|outcome| {
         let claim = Claim { job: job.clone(), detail: detail.clone(), outcome, revealed };
         view! { <Check claim/> }
     });
@@ -167,10 +167,12 @@ fn Whole(
                         <dt>"Proven by"</dt>
                         <dd>{if job.by_result { "its result on examples kept aside" } else { "doing it again, bit for bit" }}</dd>
                         {claimed.map(|claimed| view! {
+                            <dt>{if job.training { "Result" } else { "Answer" }}</dt>
+                            <dd><Hash hash=B256::from(claimed.output.0) what="result’s hash"/></dd>
+                        })}
+                        {claimed.filter(|_| job.training).map(|claimed| view! {
                             <dt>"Right answers claimed"</dt>
                             <dd>{format::ppm(claimed.accuracy_ppm)}</dd>
-                            <dt>"Result"</dt>
-                            <dd><Hash hash=B256::from(claimed.output.0) what="result’s hash"/></dd>
                             <dt>"Checkpoints"</dt>
                             <dd><Hash hash=B256::from(claimed.checkpoint_root.0) what="checkpoints’ root"/></dd>
                         })}
@@ -302,7 +304,7 @@ fn Doubt(
             <button class="button quiet" data-testid="job-end" disabled=move || busy.get() on:click=end>"End it"</button>
         }
         .into_any(),
-        JobState::Open => view! { <p>"This job waits for a worker."</p> }.into_any(),
+        JobState::Open => view! { <p>"This job waits for a worker. Chance decides whose turn it is; it falls to one more every few seconds."</p> }.into_any(),
         JobState::Settled => view! { <p>"The result was checked or left undoubted, and the worker was paid from the model’s pool."</p> }.into_any(),
         JobState::Rejected => view! { <p>"A jury did the work again and found something else. The worker lost what was at stake."</p> }.into_any(),
         _ => view! { <p>"Nothing was paid, and what was at stake went back, unless a deadline was missed."</p> }.into_any(),

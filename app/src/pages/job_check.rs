@@ -19,7 +19,8 @@ pub(super) fn Check(
     let app = use_app();
     let at = RwSignal::new(Attempt::<Verdict>::Idle);
     let desk = Desk::new(app);
-    let replay = !claim.job.by_result;
+    let training = claim.job.training;
+    let replay = training && !claim.job.by_result;
     let drawn = claim.drawn().map(|(_, parts)| {
         let steps =
             |part: &u32| commitment::end_of(*part, claim.job.units) - commitment::start_of(*part);
@@ -66,9 +67,10 @@ pub(super) fn Check(
         <section class="panel">
             <h2>"Check it yourself"</h2>
             <p class="muted">
-                {match replay {
-                    true => "Its seed comes from the chain, so the training can be done again here, bit for bit. No wallet is needed, and anybody with this page’s address can do the same.",
-                    false => "It was handed in when it was done, so its result is what can be checked: the parameters, measured on the examples kept aside.",
+                {match (training, replay) {
+                    (false, _) => "What was asked is public, so it can be asked again here: the answer must be the same, bit for bit. No wallet is needed.",
+                    (_, true) => "Its seed comes from the chain, so the training can be done again here, bit for bit. No wallet is needed, and anybody with this page’s address can do the same.",
+                    (_, false) => "It was handed in when it was done, so its result is what can be checked: the parameters, measured on the examples kept aside.",
                 }}
             </p>
             {move || desk.runtime.get().map(|runtime| view! {

@@ -15,6 +15,7 @@ use super::{
     signing::{Key, SigningError, Transaction},
 };
 use crate::{
+    browser,
     chain::rpc::{Rpc, RpcError, hex, parse_quantity},
     config::Config,
     store::local,
@@ -209,11 +210,7 @@ fn key() -> Result<Key, BurnerError> {
         let bytes = alloy_primitives::hex::decode(text).map_err(|_| SigningError::BadKey)?;
         return Ok(Key::from_bytes(&bytes)?);
     }
-    let mut bytes = [0u8; 32];
-    let crypto = web_sys::window().and_then(|window| window.crypto().ok());
-    crypto
-        .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).ok())
-        .ok_or(BurnerError::NoRandomness)?;
+    let bytes = browser::random().ok_or(BurnerError::NoRandomness)?;
     let key = Key::from_bytes(&bytes)?;
     local::set_text(KEY, &alloy_primitives::hex::encode(bytes));
     Ok(key)

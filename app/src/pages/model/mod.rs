@@ -13,6 +13,7 @@ mod training;
 mod use_input;
 mod use_model;
 mod use_result;
+mod use_worker;
 mod versions;
 
 use std::sync::Arc;

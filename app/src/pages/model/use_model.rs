@@ -18,6 +18,7 @@ use super::{
     ModelView,
     use_input::{NumberInput, PictureInput, Samples, TextInput},
     use_result::{Answer, AnswerView},
+    use_worker::AskedPanel,
 };
 use crate::{
     app::{App, use_app},
@@ -26,11 +27,12 @@ use crate::{
         transaction::{self, Call, DEADLINE_S, Deed, TxError},
     },
     components::{
+        field::Radio,
         icons,
         later::{Fetched, wasm_split},
         states::{Failure, Skeleton},
     },
-    jobs::{pool::Kind, trainer::sentence},
+    jobs::{asking, pool::Kind, trainer::sentence},
     load::Load,
     store::{blobs, preview},
 };
@@ -74,6 +76,15 @@ pub(super) struct Writing {
     pub(super) boldness: RwSignal<f64>,
 }
 
+/// Who computes an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Where {
+    /// This tab.
+    Here,
+    /// A worker of the market.
+    Elsewhere,
+}
+
 /// Input on one side, answer on the other.
 #[component]
 fn Ask(
@@ -106,6 +117,10 @@ fn Ask(
         Task::NextToken { .. } => "Write on",
         Task::Reconstruction => "Draw it again",
     };
+    // A text is written letter by letter, each from the one before it: no single question.
+    let elsewhere = !matches!(manifest.spec.task, Task::NextToken { .. });
+    let by = RwSignal::new(Where::Here);
+    let asked = RwSignal::new(asking::asked(model.address));
     let writing = Writing { letters: RwSignal::new(200.0), boldness: RwSignal::new(0.7) };
     let tokens = match &manifest.spec.task {
         Task::NextToken { tokens } => Some(tokens.clone()),
@@ -124,6 +139,16 @@ fn Ask(
         busy.set(true);
         problem.set(None);
         answer.set(None);
+        if by.get_untracked() == Where::Elsewhere {
+            spawn_local(async move {
+                match ask(app, model, &spec.get_value(), values.to_vec()).await {
+                    Ok(question) => asked.set(Some(question)),
+                    Err(error) => problem.set(error),
+                }
+                busy.set(false);
+            });
+            return;
+        }
         spawn_local(async move {
             match settle(app, model, &values).await {
                 Ok(parameters) => {
@@ -158,10 +183,17 @@ fn Ask(
                 }}
             </section>
             <section class="panel answer-panel" aria-label="Answer">
+                {elsewhere.then(|| view! {
+                    <fieldset class="choices" disabled=move || busy.get()>
+                        <legend class="visually-hidden">"Who computes the answer"</legend>
+                        <Radio group="by" id="by-tab" label="In this tab" words="At once; nobody sees what you ask." value=Where::Here chosen=by/>
+                        <Radio group="by" id="by-worker" label="Run it for me" words="A worker computes it, for phones and slow machines; what you ask is public." value=Where::Elsewhere chosen=by/>
+                    </fieldset>
+                })}
                 <button
                     class="button primary huge"
                     data-testid="infer-pay"
-                    disabled=move || busy.get() || input.with(Option::is_none) || poor()
+                    disabled=move || busy.get() || input.with(Option::is_none) || poor() || (by.get() == Where::Elsewhere && asked.with(Option::is_some))
                     on:click=pay
                 >
                     {move || busy.get().then(icons::spinner)}
@@ -193,8 +225,10 @@ fn Ask(
                         "Try again (you have paid)"
                     </button>
                 })}
+                {move || asked.with(Option::is_some).then(|| view! { <AskedPanel model spec asked/> })}
                 <div aria-live="polite">
                     {move || match answer.get() {
+                        _ if asked.with(Option::is_some) && by.get() == Where::Elsewhere => ().into_any(),
                         Some(answer) => view! { <AnswerView answer/> }.into_any(),
                         None if input.with(Option::is_none) => view! {
                             <p class="answer-empty muted">"Draw, choose a picture or press a sample; the answer appears here."</p>
@@ -224,6 +258,20 @@ async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Opt
         .await
         .map_err(TxError::told)?;
     Ok(detail.summary.parameters)
+}
+
+/// Has a worker of the market answer. Errors are sentences, none if the visitor was told already.
+async fn ask(
+    app: App,
+    model: ModelView,
+    spec: &ModelSpec,
+    inputs: Vec<f32>,
+) -> Result<asking::Asked, Option<String>> {
+    let detail = contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
+        .await
+        .map_err(|e| Some(sentence(&e.to_string())))?;
+    let version = (detail.summary.head, detail.summary.price);
+    asking::ask(app, model.address, version, spec, inputs).await
 }
 
 /// Runs the model on what was paid for.

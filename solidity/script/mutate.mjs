@@ -28,6 +28,7 @@ const TESTS = {
   "Disputes.sol": ["Disputes,Jobs"],
   "Jobs.sol": [WORK, "Rounds,Averages,Scores,Mutants", "Invariant"],
   "Rounds.sol": ["Rounds,Averages", WORK, "Invariant"],
+  "Roster.sol": ["Roster", "Invariant"],
   "Jury.sol": ["Jury,JuryVerdict", "JuryDraw", "Disputes", "Invariant"],
   "Scores.sol": ["Scores,Weights", "Invariant"],
 };

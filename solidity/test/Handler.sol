@@ -106,7 +106,7 @@ contract Handler is Actors {
     }
 
     /// @dev Comes, changes its kinds, says that it is there, or leaves; anybody takes off who has fallen silent.
-    function wait(uint256 which, uint256 who, uint256 how) external noted {
+    function enlist(uint256 which, uint256 who, uint256 how) external noted {
         _pick(which);
         address worker = personAt(who);
         IRoster.Seat memory seat = roster.seatOf(address(model), worker);

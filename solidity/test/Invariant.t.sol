@@ -57,7 +57,7 @@ contract InvariantTest is Base {
         list[16] = Handler.split.selector;
         list[17] = Handler.passTime.selector;
         list[18] = Handler.passLongTime.selector;
-        list[19] = Handler.wait.selector;
+        list[19] = Handler.enlist.selector;
     }
 
     /// @dev And of it only the actions.
@@ -385,7 +385,7 @@ contract InvariantTest is Base {
     /// them hold still.
     function test_handler_reachesEveryStep() public {
         bytes4[] memory selectors = _selectors();
-        for (uint256 i; i < 12_000; ++i) {
+        for (uint256 i; i < 15_000; ++i) {
             bytes memory data = abi.encodePacked(selectors[uint256(keccak256(abi.encode(i))) % selectors.length]);
             for (uint256 j; j < 6; ++j) {
                 data = bytes.concat(data, keccak256(abi.encode(i, j)) >> 128);
@@ -398,13 +398,13 @@ contract InvariantTest is Base {
             this.invariant_moneyAtStake();
             this.invariant_counts();
         }
-        string[50] memory steps = _steps();
+        string[57] memory steps = _steps();
         for (uint256 i; i < steps.length; ++i) {
             vm.assertGt(handler.did(keccak256(bytes(steps[i]))), 0, string.concat("never done: ", steps[i]));
         }
     }
 
-    function _steps() internal pure returns (string[50] memory) {
+    function _steps() internal pure returns (string[57] memory) {
         return [
             "createModel",
             "open",
@@ -413,6 +413,13 @@ contract InvariantTest is Base {
             "infer",
             "open inference",
             "claim",
+            "claim own",
+            "claim too early",
+            "enlist",
+            "change kinds",
+            "renew",
+            "delist",
+            "expel",
             "commit",
             "reveal",
             "challenge",

@@ -197,17 +197,17 @@ contract VaultTest is Court {
 
     function test_lock_isOfEachHolderAlone() public {
         endow(USER, 10);
-        address[3] memory holders = [address(jobs), address(jury), address(scores)];
-        for (uint256 i; i < 3; ++i) {
+        address[4] memory holders = [address(jobs), address(jury), address(scores), address(roster)];
+        for (uint256 i; i < 4; ++i) {
             vm.expectEmit(true, true, true, true, address(vault));
             emit IVault.Locked(address(0), USER, holders[i], 2);
             vm.prank(holders[i]);
             vault.lock(address(0), USER, 2);
             vm.assertEq(vault.held(address(0), holders[i]), 2, "held");
         }
-        vm.assertEq(_coins(USER), 4, "free");
+        vm.assertEq(_coins(USER), 2, "free");
         vm.prank(address(jobs));
-        vm.expectRevert(abi.encodeWithSelector(IVault.InsufficientDeposit.selector, address(0), USER, 4, 5));
+        vm.expectRevert(abi.encodeWithSelector(IVault.InsufficientDeposit.selector, address(0), USER, 2, 5));
         vault.lock(address(0), USER, 5);
         vm.expectEmit(true, true, true, true, address(vault));
         emit IVault.Released(address(0), WORKER, address(jury), 2);
@@ -225,7 +225,7 @@ contract VaultTest is Court {
 
     /// @dev Any order of deposits, locks, releases and withdrawals: the coins are what is free and what is held.
     function testFuzz_conservation(uint256 seed) public {
-        address[3] memory holders = [address(jobs), address(jury), address(scores)];
+        address[4] memory holders = [address(jobs), address(jury), address(scores), address(roster)];
         address[3] memory people = [USER, WORKER, DOUBTER];
         for (uint256 i; i < 40; ++i) {
             uint256 r = uint256(keccak256(abi.encode(seed, i)));

@@ -7,7 +7,7 @@ import { keccak256, parseEther } from "viem";
 import { cidOf, digestOf } from "../../local/content.mjs";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
-import { Bench, Node, answer, question, run } from "./nodes.mjs";
+import { Bench, Node, question, run } from "./nodes.mjs";
 
 const STEPS = 300;
 const BOND = parseEther("0.01");
@@ -237,7 +237,7 @@ test("a wrong answer to a question is found and refuted, and its price comes bac
   assert.ok((await protocol.read("Model", "balanceOf", [user.address])) < parseEther("10"));
   await protocol.send(ATTACKER, "Jobs", "claim", [job, 0n], BOND);
   const free = await protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, ATTACKER.address]);
-  const wrong = answer(bench.rows(examples).map((row) => row.toReversed()));
+  const wrong = bench.wrong(examples);
   await world.content.put(wrong);
   const result = { output: digestOf(wrong), checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 };
   await protocol.send(ATTACKER, "Jobs", "commit", [job, result]);

@@ -30,8 +30,16 @@ export const question = (examples, nonce) =>
     ["nonce", "U8", [32], Buffer.from(nonce.slice(2), "hex")],
   ]);
 
+/** What a question's file asks. */
+export function readQuestion(bytes) {
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { shape: [rows, each], data_offsets: [from] } = JSON.parse(bytes.subarray(8, start).toString()).inputs;
+  const number = (row, i) => bytes.readFloatLE(start + from + 4 * (row * each + i));
+  return Array.from({ length: rows }, (_, row) => Array.from({ length: each }, (_, i) => number(row, i)));
+}
+
 /** The file of its answer, byte for byte as the runtime's users write it. */
-export const answer = (rows) => tensorFile([["outputs", "F32", [rows.length, rows[0].length], floats(rows)]]);
+const answer = (rows) => tensorFile([["outputs", "F32", [rows.length, rows[0].length], floats(rows)]]);
 
 /** A node of an account; `log` waits for a line. */
 export class Node {
@@ -123,8 +131,14 @@ export class Bench {
     return event.rows.map((row) => Array.from(new Float32Array(Uint8Array.from(row).buffer)));
   }
 
+  /** The file that it answers with. */
   answer(examples) {
     return answer(this.rows(examples));
+  }
+
+  /** And that of a liar. */
+  wrong(examples) {
+    return answer(this.rows(examples).map((row) => row.toReversed()));
   }
 
   /** The root over a list of checkpoints, which need not be honest: as commitment.rs computes it. */

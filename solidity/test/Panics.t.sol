@@ -122,6 +122,7 @@ contract PanicsTest is Court, Arguments {
         _addTarget(address(jobs), "out/Jobs.sol/Jobs.json");
         _addTarget(address(jury), "out/Jury.sol/Jury.json");
         _addTarget(address(scores), "out/Scores.sol/Scores.json");
+        _addTarget(address(roster), "out/Roster.sol/Roster.json");
         _addTarget(address(vault), "out/Vault.sol/Vault.json");
         _addTarget(address(factory), "out/ModelFactory.sol/ModelFactory.json");
         _addTarget(address(model), "out/Model.sol/Model.json");

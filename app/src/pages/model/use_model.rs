@@ -119,8 +119,11 @@ fn Ask(
     };
     // A text is written letter by letter, each from the one before it: no single question.
     let elsewhere = !matches!(manifest.spec.task, Task::NextToken { .. });
-    let by = RwSignal::new(Where::Here);
     let asked = RwSignal::new(asking::asked(model.address));
+    let by = RwSignal::new(match asked.with_untracked(Option::is_some) {
+        true => Where::Elsewhere,
+        false => Where::Here,
+    });
     let writing = Writing { letters: RwSignal::new(200.0), boldness: RwSignal::new(0.7) };
     let tokens = match &manifest.spec.task {
         Task::NextToken { tokens } => Some(tokens.clone()),
@@ -228,8 +231,8 @@ fn Ask(
                 {move || asked.with(Option::is_some).then(|| view! { <AskedPanel model spec asked/> })}
                 <div aria-live="polite">
                     {move || match answer.get() {
-                        _ if asked.with(Option::is_some) && by.get() == Where::Elsewhere => ().into_any(),
                         Some(answer) => view! { <AnswerView answer/> }.into_any(),
+                        None if asked.with(Option::is_some) => ().into_any(),
                         None if input.with(Option::is_none) => view! {
                             <p class="answer-empty muted">"Draw, choose a picture or press a sample; the answer appears here."</p>
                         }.into_any(),

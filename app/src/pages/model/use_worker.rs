@@ -162,7 +162,7 @@ fn Whole(
             view! {
                 <AnswerView answer/>
                 <p class="muted small-print">
-                    "Answered by "<AddressTag address=worker/>". Its file has the hash that was sealed on the chain; anybody can do the work again and doubt it."
+                    "The answer’s file has the hash that was sealed on the chain; anybody can do the work again and doubt it. Answered by "<AddressTag address=worker/>
                 </p>
             }
             .into_any()
@@ -183,7 +183,9 @@ fn Whole(
             {move || press.problem.get().map(|problem| view! { <p class="callout bad" role="alert">{problem}</p> })}
             <div class="actions">
                 {over.then(|| view! { <button class="button" data-testid="asked-done" on:click=done>"Ask something else"</button> })}
-                <A href=format!("/job/{id}") attr:class="button quiet">{format!("Job {id}: check it yourself")}</A>
+                <A href=format!("/job/{id}") attr:class="button quiet">
+                    {if over { format!("Job {id}: check it yourself") } else { format!("Job {id}") }}
+                </A>
             </div>
         </div>
     }

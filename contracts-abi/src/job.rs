@@ -119,12 +119,6 @@ pub fn seed_of_claim(job: u64, worker: Address, block: B256) -> B256 {
     keccak256((job, worker, block).abi_encode_params())
 }
 
-/// The number in the question of an audit whose answer is known: `keccak256(abi.encode(output, salt))`, which
-/// `Jobs.AuditRevealed` opens once the worker has committed.
-pub fn audit_nonce(output: B256, salt: B256) -> B256 {
-    keccak256((output, salt).abi_encode_params())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

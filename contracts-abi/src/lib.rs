@@ -21,4 +21,4 @@ pub use bindings::roster::Roster;
 pub use bindings::scores::Scores;
 pub use bindings::vault::Vault;
 pub use error::ContractError;
-pub use job::{JobKind, JobState, audit_nonce, seed_of_claim, training_seed};
+pub use job::{JobKind, JobState, seed_of_claim, training_seed};

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
+    chain::Watch,
     error::NodeError,
     inputs::Desk,
     rounds,
@@ -56,8 +57,7 @@ pub(crate) struct Auditor {
     stop: Arc<AtomicBool>,
     /// Known only to this account, and the same after a restart.
     secret: B256,
-    /// Jobs below this number are over.
-    first: u64,
+    jobs: Watch,
     looked_at: BTreeSet<u64>,
     /// Models of the jobs seen, whose rounds are watched, and the posted averages that were checked.
     models: BTreeSet<Address>,
@@ -139,7 +139,7 @@ impl Auditor {
             desk,
             policy,
             stop,
-            first: 1,
+            jobs: Watch::default(),
             looked_at: BTreeSet::new(),
             models: BTreeSet::new(),
             averages: BTreeSet::new(),
@@ -192,32 +192,19 @@ impl Auditor {
 
     /// Looks at every job that is not over.
     async fn look(&mut self) -> Result<Round, NodeError> {
-        let jobs = self.desk.chain.contracts.jobs;
-        let count = self.desk.chain.read(jobs, Jobs::jobCountCall {}).await?;
-        let (mut round, mut all_over) = (Round::default(), true);
-        let mut at = self.first;
-        while at <= count {
-            let call = Jobs::jobsCall { offset: U256::from(at - 1), limit: U256::from(100) };
-            let page = self.desk.chain.read(jobs, call).await?;
-            if page.is_empty() {
-                return Err(NodeError::Untrusted("it counts jobs that it does not show".into()));
+        let (models, mut revealed) = (&mut self.models, Vec::new());
+        let see = |id, job: IJobs::Job| {
+            models.insert(job.model);
+            if JobState::from(job.state) == JobState::Revealed {
+                revealed.push((id, job));
             }
-            for job in page {
-                let state = JobState::from(job.state);
-                let over =
-                    matches!(state, JobState::Settled | JobState::Rejected | JobState::Expired);
-                if over && all_over {
-                    self.first = at + 1;
-                }
-                all_over &= over;
-                self.models.insert(job.model);
-                if state == JobState::Revealed {
-                    round.add(self.attend(at, &job).await, &format!("job {at}"));
-                }
-                if self.stop.load(Ordering::Relaxed) {
-                    return Ok(round);
-                }
-                at += 1;
+        };
+        self.jobs.each(&self.desk.chain, see).await?;
+        let mut round = Round::default();
+        for (id, job) in revealed {
+            round.add(self.attend(id, &job).await, &format!("job {id}"));
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(round);
             }
         }
         for model in self.models.clone() {

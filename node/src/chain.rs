@@ -11,7 +11,7 @@ use alloy::{
 };
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use delea_contracts_abi::{
-    ContractError, Jobs, Model, ParameterStore, STORED_PART, Vault,
+    ContractError, JobKind, JobState, Jobs, Model, ParameterStore, STORED_PART, Vault,
     bindings::{jobs::IJobs, model::IModel},
     seed_of_claim,
 };
@@ -32,9 +32,8 @@ const STORED_FILES: usize = 4;
 
 /// A training's proof by replay, in the contract's order.
 pub(crate) const REPLAY: u8 = 0;
-/// Kinds of jobs, in the contract's order.
-pub(crate) const TRAIN: u8 = 0;
-pub(crate) const INFER: u8 = 1;
+/// Jobs read at once.
+const PAGE: u64 = 100;
 
 /// The chain, and the account that signs on it.
 #[derive(Debug, Clone)]
@@ -369,9 +368,55 @@ impl Chain {
     }
 }
 
+/// Whether a job is an inference; else it is a training.
+pub(crate) fn is_inference(job: &IJobs::Job) -> bool {
+    JobKind::try_from(job.kind) == Ok(JobKind::Infer)
+}
+
 /// Whether a node works on a job by itself: an inference, or a training that can be done again.
 pub(crate) fn is_ours(job: &IJobs::Job) -> bool {
-    job.kind == INFER || (job.kind == TRAIN && job.proof == REPLAY)
+    is_inference(job) || job.proof == REPLAY
+}
+
+/// A look at all jobs but those at the beginning that were over at the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    over: u64,
+}
+
+impl Watch {
+    /// Shows each job with its number, in order.
+    ///
+    /// # Errors
+    /// As [`Chain::read`]; [`NodeError::Untrusted`] for jobs that are counted but not shown.
+    pub(crate) async fn each(
+        &mut self,
+        chain: &Chain,
+        mut see: impl FnMut(u64, IJobs::Job),
+    ) -> Result<(), NodeError> {
+        let jobs = chain.contracts.jobs;
+        let count = chain.read(jobs, Jobs::jobCountCall {}).await?;
+        let (mut seen, mut all_over) = (self.over, true);
+        while seen < count {
+            let call = Jobs::jobsCall { offset: U256::from(seen), limit: U256::from(PAGE) };
+            let page = chain.read(jobs, call).await?;
+            if page.is_empty() {
+                return Err(NodeError::Untrusted("it counts jobs that it does not show".into()));
+            }
+            for job in page {
+                seen += 1;
+                all_over &= matches!(
+                    JobState::from(job.state),
+                    JobState::Settled | JobState::Rejected | JobState::Expired
+                );
+                if all_over {
+                    self.over = seen;
+                }
+                see(seen, job);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the contract holds of a result, and what a juror finds: `keccak256(abi.encode(result))`.

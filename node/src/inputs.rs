@@ -91,7 +91,7 @@ impl Desk {
         Self { blobs: self.blobs.clone().on(chain.clone()), chain, ..self.clone() }
     }
 
-    /// What an inference asks, once it has been seen to ask something of its model; and the file.
+    /// What an inference asks, once it has been seen to ask something of its model.
     ///
     /// # Errors
     /// [`NodeError`] of whatever cannot be had; [`NodeError::Runtime`] for a question that cannot be answered.
@@ -99,9 +99,9 @@ impl Desk {
         &self,
         job: &IJobs::Job,
         manifest: &Manifest,
-    ) -> Result<(Question, Vec<u8>), NodeError> {
+    ) -> Result<Question, NodeError> {
         let bytes = self.blobs.get(Digest(job.input.0), QUESTION).await?;
-        Ok((Question::from_bytes(&bytes, &manifest.spec, job.units)?, bytes))
+        Ok(Question::from_bytes(&bytes, &manifest.spec, job.units)?)
     }
 
     /// The answer to an inference, made by the exact runtime.
@@ -111,7 +111,7 @@ impl Desk {
     pub(crate) async fn answer(&self, job: &IJobs::Job) -> Result<Vec<u8>, NodeError> {
         let manifest = self.manifest(job.model).await?;
         let runtime = self.runtime_of(&manifest).await?;
-        let (question, _) = self.question(job, &manifest).await?;
+        let question = self.question(job, &manifest).await?;
         let parameters = self.parameters(job).await?;
         let request = question.request(manifest.spec, parameters);
         blocking(move || Ok(inference::answer(runtime.open()?.ask(request)?)?)).await

@@ -4,15 +4,15 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, U256, aliases::U96};
-use delea_contracts_abi::{JobState, Jobs, Roster, bindings::jobs::IJobs};
+use delea_contracts_abi::{JobKind, JobState, Jobs, Roster, bindings::jobs::IJobs};
 use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use crate::{
-    chain::{INFER, TRAIN, is_ours},
+    chain::{Watch, is_inference, is_ours},
     error::NodeError,
     rounds,
-    train::{Step, Worker},
+    train::{Step, Worker, is_under_way},
 };
 
 /// Kinds of jobs to wait for.
@@ -24,6 +24,20 @@ pub(crate) enum Kind {
     Infer,
 }
 
+impl From<Kind> for JobKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Train => Self::Train,
+            Kind::Infer => Self::Infer,
+        }
+    }
+}
+
+/// A kind's bit on a roster.
+fn bit(kind: JobKind) -> u8 {
+    1 << u8::from(kind)
+}
+
 /// A worker on the market.
 pub(crate) struct Market {
     worker: Worker,
@@ -31,8 +45,7 @@ pub(crate) struct Market {
     kinds: u8,
     /// Turns at computing, which all accounts of this machine share.
     seats: Arc<Semaphore>,
-    /// Jobs below this number are over.
-    first: u64,
+    jobs: Watch,
     /// Jobs that cannot be done: their questions ask nothing.
     unfit: BTreeSet<u64>,
 }
@@ -45,8 +58,8 @@ impl Market {
         kinds: &[Kind],
         seats: Arc<Semaphore>,
     ) -> Self {
-        let kinds = kinds.iter().fold(0, |bits, kind| bits | (1 << *kind as u8));
-        Self { worker, models, kinds, seats, first: 1, unfit: BTreeSet::new() }
+        let kinds = kinds.iter().fold(0, |bits, kind| bits | bit((*kind).into()));
+        Self { worker, models, kinds, seats, jobs: Watch::default(), unfit: BTreeSet::new() }
     }
 
     /// Works until it is stopped.
@@ -86,19 +99,37 @@ impl Market {
         for model in &self.models {
             self.wait(*model).await?;
         }
-        for id in self.worker.unfinished().await? {
+        let chain = self.worker.desk().chain.clone();
+        let (me, mut begun, mut open) = (chain.me()?, Vec::new(), Vec::new());
+        let see = |id, job: IJobs::Job| {
+            if is_under_way(&job, me) {
+                begun.push(id);
+            } else if JobState::from(job.state) == JobState::Open {
+                open.push((id, job));
+            }
+        };
+        self.jobs.each(&chain, see).await?;
+        for id in begun {
             self.bring_on(id).await?;
         }
-        if self.serves(TRAIN) {
+        if self.serves(JobKind::Train) {
             for model in &self.models {
                 rounds::tend(self.worker.desk(), *model).await?;
             }
         }
-        self.take().await
+        for (id, job) in open {
+            if self.is_wanted(&job)?
+                && self.is_turn(id, &job).await?
+                && self.is_fit(id, &job).await?
+            {
+                self.claim(id, &job).await?;
+            }
+        }
+        Ok(())
     }
 
-    fn serves(&self, kind: u8) -> bool {
-        self.kinds & (1 << kind) != 0
+    fn serves(&self, kind: JobKind) -> bool {
+        self.kinds & bit(kind) != 0
     }
 
     /// Keeps this account's place on a model's roster.
@@ -143,43 +174,15 @@ impl Market {
         }
     }
 
-    /// Takes what is this account's turn.
-    async fn take(&mut self) -> Result<(), NodeError> {
-        let chain = self.worker.desk().chain.clone();
-        let jobs = chain.contracts.jobs;
-        let count = chain.read(jobs, Jobs::jobCountCall {}).await?;
-        let (mut at, mut all_over) = (self.first, true);
-        while at <= count {
-            let call = Jobs::jobsCall { offset: U256::from(at - 1), limit: U256::from(100) };
-            let page = chain.read(jobs, call).await?;
-            if page.is_empty() {
-                return Err(NodeError::Untrusted("it counts jobs that it does not show".into()));
-            }
-            for job in page {
-                let state = JobState::from(job.state);
-                all_over &=
-                    matches!(state, JobState::Settled | JobState::Rejected | JobState::Expired);
-                if all_over {
-                    self.first = at + 1;
-                }
-                if state == JobState::Open && self.is_wanted(&job)? && self.is_fit(at, &job).await?
-                {
-                    self.claim(at, &job).await?;
-                }
-                at += 1;
-            }
-        }
-        Ok(())
-    }
-
     fn is_wanted(&self, job: &IJobs::Job) -> Result<bool, NodeError> {
         let mine = job.requester == self.worker.desk().chain.me()?;
-        Ok(!mine && self.serves(job.kind) && is_ours(job) && self.models.contains(&job.model))
+        let kind = if is_inference(job) { JobKind::Infer } else { JobKind::Train };
+        Ok(!mine && self.serves(kind) && is_ours(job) && self.models.contains(&job.model))
     }
 
     /// Whether a job can be done: whoever takes one that cannot loses a bond.
     async fn is_fit(&mut self, id: u64, job: &IJobs::Job) -> Result<bool, NodeError> {
-        if job.kind != INFER {
+        if !is_inference(job) {
             return Ok(true);
         }
         if self.unfit.contains(&id) {
@@ -203,7 +206,8 @@ impl Market {
         }
     }
 
-    async fn claim(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
+    /// Whether it is this account's turn at a job.
+    async fn is_turn(&self, id: u64, job: &IJobs::Job) -> Result<bool, NodeError> {
         let chain = &self.worker.desk().chain;
         let turn = Roster::turnOfCall {
             model: job.model,
@@ -214,9 +218,11 @@ impl Market {
             since: U256::from(job.claimedAt),
         };
         let from = chain.read_next(chain.contracts.roster, turn).await?;
-        if from > U256::from(chain.now().await?) {
-            return Ok(());
-        }
+        Ok(from <= U256::from(chain.now().await?))
+    }
+
+    async fn claim(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
+        let chain = &self.worker.desk().chain;
         let bond = chain.bond(job.model, &chain.rules(job.model).await?).await?;
         let call = Jobs::claimCall { id, minReward: U96::ZERO };
         match chain.send(chain.contracts.jobs, call, bond).await {
@@ -233,6 +239,3 @@ impl Market {
         }
     }
 }
-
-// The contract's order.
-const _: () = assert!(Kind::Train as u8 == TRAIN && Kind::Infer as u8 == INFER);

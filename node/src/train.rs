@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 
 use crate::{
-    chain::{INFER, REPLAY, is_ours},
+    chain::{REPLAY, Watch, is_inference, is_ours},
     error::NodeError,
     inputs::{Desk, QUESTION, blocking},
     rounds,
@@ -77,6 +77,13 @@ impl Kept {
             accuracyPpm: self.accuracy_ppm,
         }
     }
+}
+
+/// Whether `me` works on a job by this program.
+pub(crate) fn is_under_way(job: &IJobs::Job, me: Address) -> bool {
+    let state = JobState::from(job.state);
+    let begun = matches!(state, JobState::Claimed | JobState::Committed | JobState::Revealed);
+    begun && job.worker == me && is_ours(job)
 }
 
 /// What came of a step.
@@ -136,22 +143,14 @@ impl Worker {
     /// # Errors
     /// [`NodeError`] of the chain.
     pub(crate) async fn unfinished(&self) -> Result<Vec<u64>, NodeError> {
-        let (jobs, me) = (self.desk.chain.contracts.jobs, self.desk.chain.me()?);
-        let count = self.desk.chain.read(jobs, Jobs::jobCountCall {}).await?;
+        let me = self.desk.chain.me()?;
         let mut found = Vec::new();
-        for first in (0..count).step_by(100) {
-            let call = Jobs::jobsCall { offset: U256::from(first), limit: U256::from(100) };
-            let page = self.desk.chain.read(jobs, call).await?;
-            for (i, job) in page.iter().enumerate() {
-                let open = matches!(
-                    JobState::from(job.state),
-                    JobState::Claimed | JobState::Committed | JobState::Revealed
-                );
-                if job.worker == me && open && is_ours(job) {
-                    found.push(first + i as u64 + 1);
-                }
+        let see = |id, job: IJobs::Job| {
+            if is_under_way(&job, me) {
+                found.push(id);
             }
-        }
+        };
+        Watch::default().each(&self.desk.chain, see).await?;
         Ok(found)
     }
 
@@ -211,7 +210,7 @@ impl Worker {
             return self.over(id, JobState::Expired);
         }
         let done = match state {
-            JobState::Claimed if job.kind == INFER => self.answer(id, &job).await,
+            JobState::Claimed if is_inference(&job) => self.answer(id, &job).await,
             JobState::Claimed => self.commit(id, &job).await,
             JobState::Committed => self.reveal(id, &job).await,
             JobState::Revealed => {
@@ -332,9 +331,9 @@ impl Worker {
                 }
             }
         }
-        let cid = match job.kind {
-            INFER => Vec::new(),
-            _ => {
+        let cid = match is_inference(job) {
+            true => Vec::new(),
+            false => {
                 let trace = kept.trace.to_bytes();
                 self.desk
                     .blobs

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Bonds} from "./Bonds.sol";
+import {IJobs} from "./interfaces/IJobs.sol";
 import {IModel} from "./interfaces/IModel.sol";
 import {IModelFactory} from "./interfaces/IModelFactory.sol";
 import {IRoster} from "./interfaces/IRoster.sol";
@@ -38,7 +39,7 @@ contract Roster is IRoster, Bonds {
     /// @inheritdoc IRoster
     function enlist(address model, uint8 kinds) external payable {
         // Only a real model's rules stay as they are until the bond goes back.
-        if (!FACTORY.isModel(model)) revert NotAModel(model);
+        if (!FACTORY.isModel(model)) revert IJobs.UnknownModel(model);
         if (kinds == 0 || kinds > ALL_KINDS) revert UnknownKinds(kinds);
         uint8 before = _seats[model][msg.sender].kinds;
         _count(model, before, kinds);

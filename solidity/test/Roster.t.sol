@@ -48,10 +48,6 @@ contract RosterTest is Base {
         return roster.turnOf(job.model, job.kind, id, worker, job.claimBlock, job.claimedAt);
     }
 
-    function tooEarly(uint64 id, address worker) internal view returns (bytes memory) {
-        return abi.encodeWithSelector(IRoster.NotYourTurn.selector, id, worker, turnOf(id, worker));
-    }
-
     function claimAs(address worker, uint64 id) internal {
         fund(worker);
         vm.prank(worker);
@@ -59,7 +55,7 @@ contract RosterTest is Base {
     }
 
     function refusesClaim(address worker, uint64 id) internal {
-        bytes memory reason = tooEarly(id, worker);
+        bytes memory reason = abi.encodeWithSelector(IRoster.NotYourTurn.selector, id, worker, turnOf(id, worker));
         fund(worker);
         vm.expectRevert(reason);
         vm.prank(worker);
@@ -110,7 +106,7 @@ contract RosterTest is Base {
         roster.enlist{value: BOND}(address(model), 0);
         vm.expectRevert(abi.encodeWithSelector(IRoster.UnknownKinds.selector, 4));
         roster.enlist{value: BOND}(address(model), 4);
-        vm.expectRevert(abi.encodeWithSelector(IRoster.NotAModel.selector, address(this)));
+        vm.expectRevert(abi.encodeWithSelector(IJobs.UnknownModel.selector, address(this)));
         roster.enlist{value: BOND}(address(this), 3);
         vm.expectRevert(abi.encodeWithSelector(IVault.InsufficientDeposit.selector, address(0), WORKER, BOND - 1, BOND));
         roster.enlist{value: BOND - 1}(address(model), 3);

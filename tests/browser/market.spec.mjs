@@ -49,8 +49,7 @@ test("a worker answers what a visitor asks, over a reload, and the answer can be
   const { input } = await protocol.read("Jobs", "jobOf", [job]);
   const answer = bench.answer(readQuestion(await question(world, input)));
   const output = await world.content.put(answer);
-  const result = { output, checkpointRoot: NOTHING, accuracyPpm: 0 };
-  await protocol.send(WORKER, "Jobs", "commit", [job, result]);
+  const result = await protocol.commit(WORKER, job, { output, checkpointRoot: NOTHING, accuracyPpm: 0 });
   await expect(page.getByTestId("prediction")).toBeVisible();
   await expect(page.getByTestId("probability-bar")).toHaveCount(10);
   await picture(page, "asked-answered");
@@ -89,8 +88,7 @@ test("a wrong answer is found by asking again in the tab", async ({ page, world 
   const job = await protocol.ask(user, await world.content.put(write(examples, NOTHING)), examples.length);
   await protocol.send(WORKER, "Jobs", "claim", [job, 0n], bond);
   const output = await world.content.put(bench.wrong(examples));
-  const result = { output, checkpointRoot: NOTHING, accuracyPpm: 0 };
-  await protocol.send(WORKER, "Jobs", "commit", [job, result]);
+  await protocol.commit(WORKER, job, { output, checkpointRoot: NOTHING, accuracyPpm: 0 });
   await page.goto(`${world.url}/job/${job}`);
   await page.getByTestId("check-job").click();
   await expect(page.getByTestId("check-verdict")).toHaveAttribute("data-holds", "false");

@@ -239,9 +239,7 @@ test("a wrong answer to a question is found and refuted, and its price comes bac
   const free = await protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, ATTACKER.address]);
   const wrong = bench.wrong(examples);
   await world.content.put(wrong);
-  const result = { output: digestOf(wrong), checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 };
-  await protocol.send(ATTACKER, "Jobs", "commit", [job, result]);
-  await protocol.send(ATTACKER, "Jobs", "reveal", [job, result, "0x"]);
+  await show(protocol, job, { output: digestOf(wrong), checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 });
   await refuted(protocol, job, free);
   assert.equal(await protocol.read("Model", "balanceOf", [user.address]), parseEther("10"));
 });

@@ -257,14 +257,9 @@ pub(crate) fn cancel_call(job: u64) -> Vec<u8> {
     Jobs::cancelCall { id: job }.abi_encode()
 }
 
-/// How many workers wait for trainings of a model, or for questions to it.
-pub(crate) async fn waiting(
-    rpc: &Rpc,
-    roster: Address,
-    model: Address,
-    training: bool,
-) -> Result<u32, RpcError> {
-    let kind = if training { JobKind::Train } else { JobKind::Infer }.into();
+/// How many workers wait for questions to a model.
+pub(crate) async fn waiting(rpc: &Rpc, roster: Address, model: Address) -> Result<u32, RpcError> {
+    let kind = JobKind::Infer.into();
     read(rpc, roster, Roster::waitingCall { model, kind }).await
 }
 

@@ -46,8 +46,8 @@ fn all() -> Vec<Asked> {
 
 /// Remembers a question in place of the model's last one.
 fn remember(new: &Asked) {
+    forget(new.model);
     let mut all = all();
-    all.retain(|old| old.model != new.model);
     all.push(new.clone());
     local::set_value(ASKED, &all);
 }
@@ -98,10 +98,21 @@ pub(crate) async fn ask(
 pub(crate) struct Standing {
     /// The job.
     pub(crate) job: Job,
-    /// Workers that wait for such questions.
+    /// Workers that wait for such questions; not asked for once one has taken it.
     pub(crate) waiting: u32,
     /// What was answered, once it can be fetched.
     pub(crate) answer: Option<Result<Vec<f32>, String>>,
+}
+
+impl Standing {
+    /// Whether its answer is sealed on the chain and still on its way here.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        is_answered(self.job.state) && self.answer.is_none()
+    }
+}
+
+fn is_answered(state: JobState) -> bool {
+    matches!(state, JobState::Committed | JobState::Revealed | JobState::Settled)
 }
 
 /// Reads where a question stands; nothing if the chain has no such job.
@@ -118,17 +129,19 @@ pub(crate) async fn standing(
     let Some(job) = jobs::job(&rpc, contracts.jobs, asked.job).await.map_err(say)? else {
         return Ok(None);
     };
-    let waiting = jobs::waiting(&rpc, contracts.roster, asked.model, false).await.map_err(say)?;
-    let answered =
-        matches!(job.state, JobState::Committed | JobState::Revealed | JobState::Settled);
-    if !answered {
-        return Ok(Some(Standing { job, waiting, answer: None }));
-    }
-    let steps = history::steps(&rpc, contracts.jobs, asked.job, config.from_block).await;
-    let outcome = steps.map_err(say)?.iter().rev().find_map(|step| step.outcome);
-    let answer = match outcome {
-        Some(outcome) => fetch(app, outcome.output, spec, job.units).await,
-        None => Some(Err("The chain’s node leaves out what was answered.".to_owned())),
+    let waiting = match job.state {
+        JobState::Open => jobs::waiting(&rpc, contracts.roster, asked.model).await.map_err(say)?,
+        _ => 0,
+    };
+    let answer = match is_answered(job.state) {
+        true => {
+            let steps = history::steps(&rpc, contracts.jobs, asked.job, config.from_block).await;
+            match steps.map_err(say)?.iter().rev().find_map(|step| step.outcome) {
+                Some(outcome) => fetch(app, outcome.output, spec, job.units).await,
+                None => Some(Err("The chain’s node leaves out what was answered.".to_owned())),
+            }
+        }
+        false => None,
     };
     Ok(Some(Standing { job, waiting, answer }))
 }

@@ -227,7 +227,6 @@ pub(super) const SENTENCES: &[(&str, &str)] = &[
         "The jury is drawn by block {0}, which has not come yet. Try again in a moment.",
     ),
     // ─── Turns ───────────────────────────────────────────────────────────────────────────────────────────────────
-    ("NotAModel(address)", "There is no model at {0:account}."),
     ("UnknownKinds(uint8)", "A worker waits for trainings, for uses, or for both."),
     ("NotEnlisted(address,address)", "{1:account} does not wait for this model's jobs."),
     (

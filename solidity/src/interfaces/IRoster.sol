@@ -27,8 +27,6 @@ interface IRoster {
     /// @notice A worker waits no longer; `by` is the worker, or who found that it had fallen silent.
     event Left(address indexed model, address indexed worker, address by);
 
-    /// @notice The factory made no such model.
-    error NotAModel(address model);
     /// @notice Kinds are bits: 1 for trainings, 2 for inferences, 3 for both.
     error UnknownKinds(uint8 kinds);
     /// @notice The worker is not on the model's roster.

@@ -23,7 +23,8 @@ use super::{
 use crate::{
     app::{App, use_app},
     chain::{
-        contracts, quotes,
+        contracts::{self, Detail},
+        quotes,
         transaction::{self, Call, DEADLINE_S, Deed, TxError},
     },
     components::{
@@ -142,24 +143,24 @@ fn Ask(
         busy.set(true);
         problem.set(None);
         answer.set(None);
-        if by.get_untracked() == Where::Elsewhere {
-            spawn_local(async move {
-                match ask(app, model, &spec.get_value(), values.to_vec()).await {
-                    Ok(question) => asked.set(Some(question)),
-                    Err(error) => problem.set(error),
-                }
-                busy.set(false);
-            });
-            return;
-        }
         spawn_local(async move {
-            match settle(app, model, &values).await {
-                Ok(parameters) => {
-                    let job = Paid { input: values, parameters, spec: spec.get_value(), writing };
-                    paid.set_value(Some(job.clone()));
-                    finish(app, job, answer, problem, unanswered).await;
-                }
-                Err(error) => problem.set(error),
+            let done = match by.get_untracked() {
+                Where::Here => match settle(app, model, &values).await {
+                    Ok(parameters) => {
+                        let spec = spec.get_value();
+                        let job = Paid { input: values, parameters, spec, writing };
+                        paid.set_value(Some(job.clone()));
+                        finish(app, job, answer, problem, unanswered).await;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+                Where::Elsewhere => ask(app, model, &spec.get_value(), values.to_vec())
+                    .await
+                    .map(|question| asked.set(Some(question))),
+            };
+            if let Err(error) = done {
+                problem.set(error);
             }
             busy.set(false);
         });
@@ -247,12 +248,17 @@ fn Ask(
     }
 }
 
+/// The model as it is now: what is on view may be a block old.
+async fn newest(app: App, model: ModelView) -> Result<Detail, Option<String>> {
+    contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
+        .await
+        .map_err(|e| Some(sentence(&e.to_string())))
+}
+
 /// Pays for one use; the parameters it was paid for. Errors are sentences, none if the visitor was
 /// told already.
 async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Option<String>> {
-    let detail = contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
-        .await
-        .map_err(|e| Some(sentence(&e.to_string())))?;
+    let detail = newest(app, model).await?;
     let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
     let max_price: U256 = quotes::most(detail.summary.price);
     let deadline = app.now() + DEADLINE_S;
@@ -270,9 +276,7 @@ async fn ask(
     spec: &ModelSpec,
     inputs: Vec<f32>,
 ) -> Result<asking::Asked, Option<String>> {
-    let detail = contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
-        .await
-        .map_err(|e| Some(sentence(&e.to_string())))?;
+    let detail = newest(app, model).await?;
     let version = (detail.summary.head, detail.summary.price);
     asking::ask(app, model.address, version, spec, inputs).await
 }

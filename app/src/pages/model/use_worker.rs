@@ -38,12 +38,19 @@ pub(super) fn AskedPanel(
 ) -> impl IntoView {
     let app = use_app();
     let now = use_now();
-    // An answer may come into the store a moment after it is on the chain.
-    let tick = Memo::new(move |_| now.get() / 2);
+    let on_its_way = RwSignal::new(false);
+    // An answer may come into the store a moment after it is on the chain; all else comes with a block.
+    let tick = Memo::new(move |_| on_its_way.get().then(|| now.get() / 2));
     let found = use_load(
         move || asked.get().map(|asked| (asked, app.revision(), tick.get())),
         move |(asked, _, _)| async move { asking::standing(app, &asked, &spec.get_value()).await },
     );
+    Effect::new(move |_| {
+        on_its_way.set(found.with(|found| match found.ready() {
+            Some(Some(standing)) => standing.is_on_its_way(),
+            _ => false,
+        }));
+    });
     move || match found.get() {
         Load::Waiting => view! { <Skeleton lines=3/> }.into_any(),
         Load::Failed(reason) => {

@@ -53,6 +53,9 @@ test("a worker answers what a visitor asks, over a reload, and the answer can be
   await expect(page.getByTestId("prediction")).toBeVisible();
   await expect(page.getByTestId("probability-bar")).toHaveCount(10);
   await picture(page, "asked-answered");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture(page, "asked-answered-phone-dark");
   await protocol.send(WORKER, "Jobs", "reveal", [job, result, "0x"]);
 
   await page.getByRole("link", { name: `Job ${job}: check it yourself` }).click();
@@ -73,6 +76,8 @@ test("where nobody comes, the price comes back", async ({ page, world }) => {
   const before = await protocol.read("Model", "balanceOf", [ALICE]);
   await ask(page, protocol);
   await expect(page.getByTestId("asked-waiting")).toContainText("No worker waits");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await picture(page, "asked-phone");
   await page.getByTestId("asked-cancel").click();
   await expect(page.getByTestId("asked-failed")).toContainText("You have your price back");
   expect(await protocol.read("Model", "balanceOf", [ALICE])).toBe(before);

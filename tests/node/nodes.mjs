@@ -99,7 +99,9 @@ export class Bench {
     const blob = async (digest) => new Uint8Array(await (await fetch(`${world.url}/ipfs/${cidOf(digest)}`)).arrayBuffer());
     bench.manifest = JSON.parse(new TextDecoder().decode(await blob(await protocol.read("Model", "manifest"))));
     bench.dataset = await blob(bench.manifest.dataset.digest);
-    bench.genesis = await blob((await protocol.read("Model", "version", [0])).parametersHash);
+    const parameters = async (version) => blob((await protocol.read("Model", "version", [version])).parametersHash);
+    bench.genesis = await parameters(0);
+    bench.head = await parameters(await protocol.read("Model", "head"));
     bench.world = world;
     return bench;
   }
@@ -124,9 +126,9 @@ export class Bench {
     return Array.from({ length: count }, (_, n) => Array.from({ length: height * width }, (_, i) => ((i * 7 + n) % 256) / 255));
   }
 
-  /** What its first version answers. */
+  /** What the version answers that was its newest when the bench was opened. */
   rows(examples) {
-    const request = { type: "infer", spec: this.manifest.spec, parameters: this.genesis, inputs: new Uint8Array(floats(examples)) };
+    const request = { type: "infer", spec: this.manifest.spec, parameters: this.head, inputs: new Uint8Array(floats(examples)) };
     const { event } = this.call({ type: "ask", request });
     return event.rows.map((row) => Array.from(new Float32Array(Uint8Array.from(row).buffer)));
   }

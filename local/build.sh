@@ -43,6 +43,30 @@ build_workers() {
   local worker
   for worker in cpu graph-cpu import gpu graph-gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
   cp -r model-runtime/host "$WORKERS/"
+  build_ledger_worker "$WORKERS"
+}
+
+# build_ledger_worker FOLDER: the reader of job logs, which is small enough to leave the caching to cargo.
+build_ledger_worker() {
+  local work hash
+  run cargo-ledger "building the ledger worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
+    cargo build --profile ledger-worker --locked --target "$WASM_TARGET" -p delea-ledger --features worker --bin ledger-worker
+  work=$(mktemp -d)
+  run bindgen-ledger "binding the ledger worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
+    "$CARGO_TARGET_DIR/$WASM_TARGET/ledger-worker/ledger-worker.wasm"
+  hash=$(cat "$work"/* | sha256sum | cut -c1-16)
+  mv "$work/ledger-worker_bg.wasm" "$1/ledger-worker-$hash.wasm"
+  mv "$work/ledger-worker.js" "$1/ledger-worker-$hash.js"
+  worker_entry ledger "$hash" >"$1/ledger-worker.js"
+  rm -rf "$work"
+}
+
+# worker_entry NAME HASH: the script that starts a worker.
+worker_entry() {
+  cat <<JS
+import init from "./$1-worker-$2.js";
+await init({ module_or_path: new URL("./$1-worker-$2.wasm", import.meta.url) });
+JS
 }
 
 build_cpu_worker() {

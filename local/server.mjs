@@ -36,7 +36,7 @@ export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runti
   workers: {
     layers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", runtime: runtimes.layers },
     graphs: { cpu: "/workers/graph-cpu-worker.js", gpu: "/workers/graph-gpu-worker.js", runtime: runtimes.graphs },
-    import: "/workers/import-worker.js", host: "/workers/host/worker.js",
+    import: "/workers/import-worker.js", ledger: "/workers/ledger-worker.js", host: "/workers/host/worker.js",
   },
 });
 
@@ -63,7 +63,7 @@ export function serve({ root, port, config, content }) {
       // Any other address is a route of the single page, unless a file was asked for by name.
       if (path.extname(url.pathname) && !found) return send(404, "text/plain", "not found\n");
       const html = await readFile(path.join(root, "index.html"), "utf8");
-      const connect = [config.rpcUrl, ...(config.gateways ?? []), config.kuboUrl]
+      const connect = [config.rpcUrl, ...(config.otherRpcUrls ?? []), ...(config.gateways ?? []), config.kuboUrl]
         .filter((other) => other?.includes("://"))
         .map((other) => new URL(other).origin)
         .join(" ");

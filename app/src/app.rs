@@ -13,7 +13,7 @@ use crate::{
     },
     components::toasts::Toasts,
     config::Config,
-    jobs::{pool::Pool, trainer::Trainer},
+    jobs::{logbook::Logbook, pool::Pool, trainer::Trainer},
     load::Load,
     wallet::Wallets,
 };
@@ -26,6 +26,8 @@ pub(crate) struct App {
     pub(crate) wallets: Wallets,
     /// The workers.
     pub(crate) pool: Pool,
+    /// The reader of job logs.
+    pub(crate) logbook: Logbook,
     /// The training.
     pub(crate) trainer: Trainer,
     /// Messages in the corner.
@@ -51,6 +53,7 @@ impl App {
         Self {
             wallets: Wallets::new(),
             pool,
+            logbook: Logbook::new(&config.workers.ledger),
             trainer: Trainer::new(Arc::clone(&config), pool),
             toasts: Toasts::new(),
             health: RwSignal::new(Health::Unknown),
@@ -76,6 +79,11 @@ impl App {
     /// Changes when chain data on view should be read again: a new block, or an own transaction.
     pub(crate) fn revision(self) -> (u64, u32) {
         (self.block.get(), self.revision.get())
+    }
+
+    /// The same, without following it.
+    pub(crate) fn revision_untracked(self) -> (u64, u32) {
+        (self.block.get_untracked(), self.revision.get_untracked())
     }
 
     /// Has chain data read again.

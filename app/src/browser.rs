@@ -25,6 +25,13 @@ pub(crate) fn now() -> u64 {
     (js_sys::Date::now() / 1000.0) as u64
 }
 
+/// An address as the page understands it, for those who would understand it otherwise.
+pub(crate) fn absolute(url: &str) -> String {
+    let base = web_sys::window().and_then(|window| window.location().href().ok());
+    let whole = base.and_then(|base| Url::new_with_base(url, &base).ok());
+    whole.map_or_else(|| url.to_owned(), |whole| whole.href())
+}
+
 /// Gives the visitor a file to keep. Whether the browser took it.
 pub(crate) fn download(name: &str, bytes: &[u8]) -> bool {
     let try_download = || {

@@ -26,6 +26,12 @@ pub(crate) struct Config {
     pub(crate) chain_name: String,
     /// JSON-RPC endpoint.
     pub(crate) rpc_url: String,
+    /// Further endpoints, which read the job log where the first fails, and are compared with it.
+    #[serde(default)]
+    pub(crate) other_rpc_urls: Vec<String>,
+    /// Blocks after which one counts as final.
+    #[serde(default = "confirmations")]
+    pub(crate) confirmations: u64,
     /// The protocol's contracts.
     pub(crate) contracts: Contracts,
     /// First block that can hold our events.
@@ -68,10 +74,16 @@ pub(crate) struct Contracts {
     pub(crate) jury: Address,
     /// Whose turn an open job is.
     pub(crate) roster: Address,
+    /// Scores and weights of epochs.
+    pub(crate) scores: Address,
     /// Bonds.
     pub(crate) vault: Address,
     /// Small files on the chain itself.
     pub(crate) parameter_store: Address,
+}
+
+fn confirmations() -> u64 {
+    12
 }
 
 fn coin() -> String {
@@ -87,6 +99,8 @@ pub(crate) struct Workers {
     pub(crate) graphs: Engine,
     /// The file reader.
     pub(crate) import: String,
+    /// The reader of job logs.
+    pub(crate) ledger: String,
     /// Runs other versions of the exact tier.
     pub(crate) host: String,
 }
@@ -191,7 +205,7 @@ mod tests {
         "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6","Roster":"0x5FbDB2315678afecb367f032d93F642f64180aa9",
         "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
-        "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"import":"/workers/import-worker.js","host":"/workers/host/worker.js"}}"#;
+        "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"import":"/workers/import-worker.js","ledger":"/workers/ledger-worker.js","host":"/workers/host/worker.js"}}"#;
 
     #[test]
     fn the_documented_file_is_read() {

@@ -16,7 +16,7 @@ use alloy::{
 };
 use alloy_sol_types::SolValue;
 use delea_contracts_abi::{
-    JobState, Jobs, Jury,
+    JobState, Jobs, Jury, Scores,
     bindings::jobs::{IJobs, IRounds},
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     chain::Watch,
+    epochs::{Duties, Epochs, Posting},
     error::NodeError,
     inputs::Desk,
     rounds,
@@ -61,6 +62,8 @@ pub(crate) struct Auditor {
     looked_at: BTreeSet<u64>,
     /// Models of the jobs seen, whose rounds are watched, and the posted averages that were checked.
     models: BTreeSet<Address>,
+    /// Their epochs, whose posted weights are checked.
+    epochs: BTreeMap<Address, Epochs>,
     averages: BTreeSet<(Address, u64)>,
     memory: Memory,
 }
@@ -78,6 +81,8 @@ enum Matter {
     Job(u64, Box<IJobs::Job>),
     /// A posted average of a model's round.
     Average(Address, Box<IRounds::Average>),
+    /// Posted weights of a model's epoch.
+    Weights(Box<Posting>),
 }
 
 impl Matter {
@@ -85,6 +90,7 @@ impl Matter {
         match self {
             Self::Job(_, job) => job.caseId,
             Self::Average(_, average) => average.caseId,
+            Self::Weights(posting) => posting.held.caseId,
         }
     }
 
@@ -94,6 +100,7 @@ impl Matter {
             Self::Average(_, average) => {
                 rounds::finding(average.parametersHash, average.accuracyPpm)
             }
+            Self::Weights(posting) => posting.held.root,
         }
     }
 }
@@ -142,6 +149,7 @@ impl Auditor {
             jobs: Watch::default(),
             looked_at: BTreeSet::new(),
             models: BTreeSet::new(),
+            epochs: BTreeMap::new(),
             averages: BTreeSet::new(),
         })
     }
@@ -209,6 +217,7 @@ impl Auditor {
         }
         for model in self.models.clone() {
             round.add(self.attend_round(model).await, &format!("the round of {model}"));
+            round.add(self.attend_epochs(model).await, &format!("the epochs of {model}"));
         }
         Ok(round)
     }
@@ -246,6 +255,20 @@ impl Auditor {
         }
         self.averages.insert(key);
         Ok(Round { acted: true, waiting: true })
+    }
+
+    /// Looks at the posted weights of a model's epochs, doubts those that do not follow from its log, and votes in their
+    /// cases.
+    async fn attend_epochs(&mut self, model: Address) -> Result<Round, NodeError> {
+        let duties = Duties { doubt: !self.policy.lazy, ..Duties::default() };
+        let epochs = self.epochs.entry(model).or_insert_with(|| Epochs::new(model));
+        let look = epochs.look(&self.desk, duties).await?;
+        let mut round = Round { acted: look.acted, waiting: look.waiting };
+        for posting in look.cases {
+            let what = format!("the weights of epoch {} of {model}", posting.epoch);
+            round.add(self.case(&Matter::Weights(Box::new(posting))).await, &what);
+        }
+        Ok(round)
     }
 
     async fn attend(&mut self, id: u64, job: &IJobs::Job) -> Result<Round, NodeError> {
@@ -358,6 +381,11 @@ impl Auditor {
                             .attempt(jobs, Jobs::settleAverageCall { model: *model }, U256::ZERO)
                             .await?;
                     }
+                    Matter::Weights(posting) => {
+                        let (model, epoch) = (posting.model, posting.epoch);
+                        let call = Scores::settleWeightsCall { model, epoch };
+                        chain.attempt(chain.contracts.scores, call, U256::ZERO).await?;
+                    }
                 }
                 Ok(acted)
             }
@@ -402,6 +430,7 @@ impl Auditor {
                 let honest = rounds::average(&self.desk, *model, &round).await?;
                 Ok(rounds::finding(honest.digest.0.into(), honest.accuracy_ppm))
             }
+            Matter::Weights(posting) => Ok(posting.root),
         }
     }
 

@@ -45,6 +45,10 @@ pub(crate) struct Flags {
 struct Site {
     chain_id: u64,
     rpc_url: String,
+    #[serde(default)]
+    other_rpc_urls: Vec<String>,
+    #[serde(default = "confirmations")]
+    confirmations: u64,
     contracts: Contracts,
     #[serde(default)]
     from_block: u64,
@@ -83,6 +87,10 @@ pub(crate) struct Contracts {
     pub(crate) parameter_store: Address,
 }
 
+fn confirmations() -> u64 {
+    12
+}
+
 /// All that a node needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -90,6 +98,10 @@ pub(crate) struct Config {
     pub(crate) chain_id: u64,
     /// JSON-RPC endpoint.
     pub(crate) rpc_url: String,
+    /// Others, which read job logs where the first fails, and are compared with it.
+    pub(crate) other_rpc_urls: Vec<String>,
+    /// Blocks after which one counts as final.
+    pub(crate) confirmations: u64,
     /// The contracts.
     pub(crate) contracts: Contracts,
     /// First block that can hold our events.
@@ -165,6 +177,8 @@ impl Flags {
         Ok(Config {
             chain_id: found.chain_id,
             rpc_url: self.rpc_url.clone().unwrap_or(found.rpc_url),
+            other_rpc_urls: found.other_rpc_urls,
+            confirmations: found.confirmations,
             contracts: found.contracts,
             from_block: found.from_block,
             content,

@@ -2,6 +2,7 @@
 
 use alloy::{primitives::B256, transports::TransportError};
 use delea_contracts_abi::ContractError;
+use delea_ledger::LedgerError;
 use delea_model_runtime::RuntimeError;
 
 /// An error of the node.
@@ -59,6 +60,9 @@ pub(crate) enum NodeError {
     /// The runtime refused the work.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A job log cannot be read whole.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// What was asked for does not exist or cannot be done now.
     #[error("{0}")]
     Cannot(String),

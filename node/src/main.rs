@@ -4,15 +4,16 @@
 mod audit;
 mod chain;
 mod config;
+mod epochs;
 mod error;
 mod exact;
 mod inputs;
 mod market;
 mod rounds;
-mod score;
 mod serve;
 mod store;
 mod train;
+mod validate;
 mod verify;
 
 use std::{
@@ -35,6 +36,7 @@ use crate::{
     audit::{Auditor, Policy},
     chain::Chain,
     config::{Config, Flags},
+    epochs::Epochs,
     error::NodeError,
     exact::Runtime,
     inputs::{Desk, blocking},
@@ -106,6 +108,12 @@ enum Command {
         /// Serve this node's blobs to others too, at this address.
         #[arg(long)]
         listen: Option<SocketAddr>,
+    },
+    /// Post the weights of models' epochs, doubt wrong ones, make them final.
+    Validate {
+        /// Address of a model; may be given again.
+        #[arg(long = "model", required = true)]
+        models: Vec<Address>,
     },
     /// Do a job again and say whether it holds. Ends with 0 if it does, with 1 if not.
     Verify {
@@ -213,7 +221,10 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
         tokio::try_join!(blobs, work)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let signs = matches!(cli.command, Command::Train { .. } | Command::Audit { .. });
+    let signs = matches!(
+        cli.command,
+        Command::Train { .. } | Command::Audit { .. } | Command::Validate { .. }
+    );
     let signer = if signs { Some(flags.signer()?) } else { None };
     let chain = Chain::connect(&config, signer.clone()).await?;
     let desk = Desk::open(config, chain).await?;
@@ -227,6 +238,10 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
             Auditor::new(desk, &signer, policy, stop).await?.run().await?;
             Ok(ExitCode::SUCCESS)
         }
+        (Command::Validate { models }, _) => {
+            validate::run(&desk, &models, &stop).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         (Command::Verify { job: id, drawn }, _) => {
             let job = desk.chain.job(id).await?;
             let claimed = desk.chain.claimed(id, &job).await?;
@@ -236,9 +251,10 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
             Ok(ExitCode::from(u8::from(!verdict.holds)))
         }
         (Command::Score { model, epoch }, _) => {
-            for (worker, scores) in score::report(&desk, model, epoch).await? {
-                let (train, infer) = (scores.train, scores.infer);
-                println!("{worker} {:.6} {:.6}", train as f64 / 1e18, infer as f64 / 1e18);
+            for row in Epochs::new(model).report(&desk, epoch).await? {
+                let [train, infer, weight] =
+                    [row.train, row.infer, row.weight].map(|n| n as f64 / 1e18);
+                println!("{} {train:.6} {infer:.6} {weight:.6}", row.worker);
             }
             Ok(ExitCode::SUCCESS)
         }

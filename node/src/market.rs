@@ -10,10 +10,14 @@ use tracing::{debug, info, warn};
 
 use crate::{
     chain::{Watch, is_inference, is_ours},
+    epochs::{Duties, Epochs},
     error::NodeError,
     rounds,
     train::{Step, Worker, is_under_way},
 };
+
+/// Blocks between two looks for tokens to claim.
+const CLAIM_BLOCKS: u64 = 36;
 
 /// Kinds of jobs to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -46,6 +50,9 @@ pub(crate) struct Market {
     /// Turns at computing, which all accounts of this machine share.
     seats: Arc<Semaphore>,
     jobs: Watch,
+    /// The models' epochs, whose parts are claimed once the epoch of the chain has changed.
+    epochs: Vec<Epochs>,
+    claimed_until: u64,
     /// Jobs that cannot be done: their questions ask nothing.
     unfit: BTreeSet<u64>,
 }
@@ -59,7 +66,17 @@ impl Market {
         seats: Arc<Semaphore>,
     ) -> Self {
         let kinds = kinds.iter().fold(0, |bits, kind| bits | bit((*kind).into()));
-        Self { worker, models, kinds, seats, jobs: Watch::default(), unfit: BTreeSet::new() }
+        let epochs = models.iter().map(|model| Epochs::new(*model)).collect();
+        Self {
+            worker,
+            models,
+            kinds,
+            seats,
+            jobs: Watch::default(),
+            epochs,
+            claimed_until: 0,
+            unfit: BTreeSet::new(),
+        }
     }
 
     /// Works until it is stopped.
@@ -117,6 +134,7 @@ impl Market {
                 rounds::tend(self.worker.desk(), *model).await?;
             }
         }
+        self.claim_tokens().await?;
         for (id, job) in open {
             if self.is_wanted(&job)?
                 && self.is_turn(id, &job).await?
@@ -124,6 +142,21 @@ impl Market {
             {
                 self.claim(id, &job).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Claims this account's part of epochs that became final; looks every few dozen blocks, since none does sooner.
+    async fn claim_tokens(&mut self) -> Result<(), NodeError> {
+        let desk = self.worker.desk().clone();
+        let height = desk.chain.height().await?;
+        if height < self.claimed_until {
+            return Ok(());
+        }
+        self.claimed_until = height + CLAIM_BLOCKS;
+        let duties = Duties { claim: true, ..Duties::default() };
+        for epochs in &mut self.epochs {
+            epochs.look(&desk, duties).await?;
         }
         Ok(())
     }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::Address;
-use delea_contracts_abi::JobKind;
+use alloy_primitives::{Address, U256};
+use delea_contracts_abi::{
+    JobKind,
+    curve::{CurveError, inference_units, reward_down},
+};
 
 use crate::{EPOCH_BLOCKS, WAD};
 
@@ -26,6 +29,10 @@ pub struct Job {
     pub latency: u32,
     /// Seconds that there were.
     pub timeout: u32,
+    /// Steps trained, or inferences made.
+    pub units: u32,
+    /// Tokens paid for a training, or by an inference, base units.
+    pub amount: u128,
     /// Block of the settlement.
     pub block: u64,
 }
@@ -77,6 +84,48 @@ pub fn score(kind: JobKind, latency: u32, timeout: u32) -> u128 {
     weight * u128::from(timeout - latency) / u128::from(timeout)
 }
 
+/// An epoch's sums over all its workers, as `Scores.epochOf` holds them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// All scores, WAD.
+    pub total: u128,
+    /// Inferences settled.
+    pub inferences: u32,
+    /// Tokens that they paid into the pool, base units.
+    pub paid: u128,
+}
+
+impl Sums {
+    /// The most that the contract counts, since tokens that were paid again and again add up.
+    const MOST_PAID: u128 = (1 << 96) - 1;
+
+    fn add(&mut self, job: &Job) {
+        self.total += score(job.kind, job.latency, job.timeout);
+        if job.kind == JobKind::Infer {
+            self.inferences = self.inferences.saturating_add(job.units);
+            self.paid = self.paid.saturating_add(job.amount).min(Self::MOST_PAID);
+        }
+    }
+
+    /// Tokens that a model with `pool` tokens left pays for the epoch, rounded down: what the curve gives for its
+    /// inferences, and never more than they paid. `inference_unit` and `alpha` are the model's, WAD. The contract's
+    /// `Model.payEmission`, bit for bit.
+    ///
+    /// Seed, 3.2: "we will apply the emission schedule".
+    ///
+    /// # Errors
+    /// [`CurveError::Overflow`] where the contract would refuse as well.
+    pub fn emission_down(
+        &self,
+        pool: U256,
+        inference_unit: u64,
+        alpha: U256,
+    ) -> Result<U256, CurveError> {
+        let units = inference_units(self.inferences, inference_unit);
+        Ok(reward_down(pool, units, alpha)?.min(U256::from(self.paid)))
+    }
+}
+
 /// Epoch of a block.
 pub fn epoch_of(block: u64) -> u64 {
     block / EPOCH_BLOCKS
@@ -85,14 +134,21 @@ pub fn epoch_of(block: u64) -> u64 {
 /// Workers' scores by epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Board {
-    epochs: BTreeMap<u64, BTreeMap<Address, Scores>>,
+    epochs: BTreeMap<u64, Epoch>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Epoch {
+    sums: Sums,
+    workers: BTreeMap<Address, Scores>,
 }
 
 impl Board {
     /// Adds a settled job. The order of jobs does not matter.
     pub fn add(&mut self, job: &Job) {
         let epoch = self.epochs.entry(epoch_of(job.block)).or_default();
-        epoch.entry(job.worker).or_default().add(job);
+        epoch.sums.add(job);
+        epoch.workers.entry(job.worker).or_default().add(job);
     }
 
     /// Epochs in which anybody worked, in order.
@@ -100,14 +156,21 @@ impl Board {
         self.epochs.keys().copied()
     }
 
+    /// An epoch's sums.
+    pub fn sums(&self, epoch: u64) -> Sums {
+        self.epochs.get(&epoch).map(|epoch| epoch.sums).unwrap_or_default()
+    }
+
     /// Workers of an epoch, by address.
     pub fn workers(&self, epoch: u64) -> impl Iterator<Item = (Address, Scores)> {
-        self.epochs.get(&epoch).into_iter().flatten().map(|(worker, scores)| (*worker, *scores))
+        let workers = self.epochs.get(&epoch).map(|epoch| &epoch.workers);
+        workers.into_iter().flatten().map(|(worker, scores)| (*worker, *scores))
     }
 
     /// A worker's scores in an epoch.
     pub fn scores(&self, epoch: u64, worker: Address) -> Scores {
-        self.epochs.get(&epoch).and_then(|epoch| epoch.get(&worker)).copied().unwrap_or_default()
+        let epoch = self.epochs.get(&epoch);
+        epoch.and_then(|epoch| epoch.workers.get(&worker)).copied().unwrap_or_default()
     }
 
     /// Each worker's total in an epoch, by address: what [`crate::weights`] takes.

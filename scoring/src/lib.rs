@@ -7,13 +7,14 @@
 //! | [`Board`]: sums by worker and kind in an epoch | 3.1, *Example*; 3.2, *Weights will be set every 360 blocks* |
 //! | [`win_rates`] | 3.2, *Win Rate Calculation* |
 //! | [`weights`] | 3.2, *apply the emission schedule via applying temperature* |
+//! | [`Sums::emission_down`]: what an epoch pays | 3.2, *emission schedule* |
 //! | [`WeightTree`] | what `Scores.postWeights` takes and `Scores.claim` asks for |
 
 mod board;
 mod merkle;
 mod weights;
 
-pub use board::{Board, Job, Scores, epoch_of, score};
+pub use board::{Board, Job, Scores, Sums, epoch_of, score};
 pub use merkle::WeightTree;
 pub use weights::{TEMPERATURE, weights, win_rates};
 

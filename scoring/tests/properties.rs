@@ -15,7 +15,7 @@ fn worker(number: u8) -> Address {
 }
 
 fn job(number: u8, kind: JobKind, latency: u32) -> Job {
-    Job { worker: worker(number), kind, latency, timeout: 1000, block: 0 }
+    Job { worker: worker(number), kind, latency, timeout: 1000, units: 1, amount: 0, block: 0 }
 }
 
 fn board(jobs: &[Job]) -> Board {

@@ -9,5 +9,6 @@ pub(crate) mod located;
 pub(crate) mod quotes;
 pub(crate) mod rounds;
 pub(crate) mod rpc;
+pub(crate) mod scores;
 pub(crate) mod seats;
 pub(crate) mod transaction;

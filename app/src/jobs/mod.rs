@@ -5,6 +5,7 @@ pub(crate) mod average;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod keep;
+pub(crate) mod logbook;
 pub(crate) mod machine;
 pub(crate) mod pool;
 pub(crate) mod trainer;

@@ -1,4 +1,4 @@
-//! One model: its head with the figures that matter, and five tabs.
+//! One model: its head with the figures that matter, and six tabs.
 
 mod hand_in;
 mod history;
@@ -7,6 +7,7 @@ mod owners;
 mod publish;
 mod rollback;
 mod round;
+mod scores;
 mod token;
 mod train;
 mod training;
@@ -40,12 +41,13 @@ use crate::{
 };
 
 /// The tabs: path and name.
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 6] = [
     ("", "Overview"),
     ("train", "Train"),
     ("use", "Use"),
     ("token", "Token"),
     ("history", "History"),
+    ("scores", "Scores"),
 ];
 
 /// What the tabs share. Copy.
@@ -218,6 +220,7 @@ fn Tabs(
         "use" => later(use_model::tab, model).into_any(),
         "token" => later(token::tab, model).into_any(),
         "history" => later(history::tab, model).into_any(),
+        "scores" => later(scores::tab, model).into_any(),
         _ => view! { <super::not_found::NotFound/> }.into_any(),
     };
     let trained = Memo::new(move |_| summary.with(|s| s.trainings() > 0));

@@ -1,0 +1,93 @@
+//! What the page and its worker say to each other: JSON texts.
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+
+use crate::{EpochHead, EpochReport, JobLine, LedgerError, Progress, Target, reader::Standing};
+
+/// A message and the number of the request that it belongs to; 0 for what nobody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope<T> {
+    /// The request's number.
+    pub id: u32,
+    /// The message.
+    pub body: T,
+}
+
+/// What the page asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Reads a model's log, or what is new in it.
+    Read {
+        /// What to read, and from where.
+        target: Target,
+        /// The chain, by its first block: one that began anew is another one.
+        chain: String,
+    },
+    /// Goes through all raw entries of the log once more.
+    Recompute,
+    /// An epoch whole.
+    Epoch {
+        /// Its number.
+        epoch: u64,
+    },
+    /// Jobs of an epoch.
+    Jobs {
+        /// Its number.
+        epoch: u64,
+        /// One worker's, or everybody's.
+        worker: Option<Address>,
+    },
+    /// An epoch's jobs as comma-separated values.
+    Csv {
+        /// Its number.
+        epoch: u64,
+    },
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    /// How it was read.
+    pub standing: Standing,
+    /// Entries of the log.
+    pub entries: u64,
+    /// Epochs, oldest first.
+    pub epochs: Vec<EpochHead>,
+    /// Why nothing is kept between visits, if so.
+    pub unkept: Option<String>,
+}
+
+/// What going through the log once more gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recomputed {
+    /// Entries, each of which follows from the one before.
+    pub entries: u64,
+    /// Whether all of them, and the epochs' sums, are what they were.
+    pub same: bool,
+    /// Milliseconds of decoding and hashing.
+    pub hash_ms: f64,
+    /// Milliseconds of scoring.
+    pub score_ms: f64,
+}
+
+/// What the worker answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The worker listens.
+    Listening,
+    /// How far it is.
+    Progress(Progress),
+    /// The log was read.
+    Read(Overview),
+    /// The log was gone through once more.
+    Recomputed(Recomputed),
+    /// An epoch; nothing where nobody worked in it.
+    Epoch(Option<EpochReport>),
+    /// Jobs.
+    Jobs(Vec<JobLine>),
+    /// A text.
+    Text(String),
+    /// It cannot be done.
+    Failed(LedgerError),
+}

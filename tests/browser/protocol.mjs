@@ -129,6 +129,30 @@ export class Protocol {
     return job;
   }
 
+  // An inference that took so many seconds, in a file that nobody reads; it can be challenged.
+  async answered(user, worker, seconds) {
+    const { bond } = await this.read("Model", "rules");
+    const job = await this.ask(user, keccak256(`0x${(++made).toString(16).padStart(64, "0")}`), 1);
+    await this.send(worker, "Jobs", "claim", [job, 0n], bond);
+    await this.chain.increaseTime({ seconds });
+    const result = await this.commit(worker, job, { checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 });
+    await this.send(worker, "Jobs", "reveal", [job, result, "0x"]);
+    return { job, result, worker };
+  }
+
+  // Settles what nobody has challenged.
+  async settle(done) {
+    const { challengeWindow } = await this.read("Model", "rules");
+    await this.pass(challengeWindow + 1);
+    for (const { job, result, worker } of done) await this.send(worker, "Jobs", "settle", [job, result]);
+  }
+
+  // The first block of the next epoch.
+  async nextEpoch() {
+    const epoch = await this.read("Scores", "currentEpoch");
+    await this.chain.mine({ blocks: Number((epoch + 1n) * 360n - (await this.chain.getBlockNumber())) });
+  }
+
   async give(to, tokens) {
     await this.send(CREATOR, "Model", "transfer", [to, parseEther(`${tokens}`)]);
   }

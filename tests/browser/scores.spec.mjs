@@ -5,55 +5,32 @@ import { addWallet, connect, expect, picture, test } from "./fixtures.mjs";
 import { ALICE } from "./wallet.mjs";
 import { Protocol, person } from "./protocol.mjs";
 
-const EPOCH = 360n;
 const WINDOW = 600;
 const WAD = 10n ** 18n;
-const NOTHING = `0x${"00".repeat(32)}`;
 const ME = person(1);
 const asked = person(9);
-let inputs = 0;
 
-// A model in whose epoch two strangers and the visitor have answered, and a third has trained.
-async function worked(world) {
+// A model at the beginning of an epoch, and somebody who asks.
+async function fresh(world) {
   const protocol = await new Protocol(world).sibling({ challengeWindow: WINDOW });
   await protocol.give(asked.address, 1000);
-  const epoch = await protocol.read("Scores", "currentEpoch");
-  // All of it in one epoch.
-  await protocol.chain.mine({ blocks: Number((epoch + 1n) * EPOCH - (await protocol.chain.getBlockNumber())) });
+  await protocol.nextEpoch();
   return protocol;
 }
 
-async function answers(protocol, worker, seconds) {
-  const { bond } = await protocol.read("Model", "rules");
-  const job = await protocol.ask(asked, keccak256(toHex(++inputs)), 1);
-  await protocol.send(worker, "Jobs", "claim", [job, 0n], bond);
-  await protocol.chain.increaseTime({ seconds });
-  const result = await protocol.commit(worker, job, { checkpointRoot: NOTHING, accuracyPpm: 0 });
-  await protocol.send(worker, "Jobs", "reveal", [job, result, "0x"]);
-  return { job, result, worker };
-}
-
-async function settle(protocol, done) {
-  await protocol.pass(WINDOW + 1);
-  for (const { job, result, worker } of done) await protocol.send(worker, "Jobs", "settle", [job, result]);
-}
-
-const over = async (protocol) => {
-  const next = ((await protocol.read("Scores", "currentEpoch")) + 1n) * EPOCH;
-  await protocol.chain.mine({ blocks: Number(next - (await protocol.chain.getBlockNumber())) });
-};
+const answers = (protocol, worker, seconds) => protocol.answered(asked, worker, seconds);
 
 const open = (page, world, protocol, query = "") => page.goto(`${world.url}/model/${protocol.model}/scores${query}`);
 const row = (page, { address }) => page.locator(`[data-testid="weight-row"][data-worker="${address}"]`);
 
 test("scores are computed from the log in the tab, posted, made final and claimed", async ({ page, world }) => {
-  const protocol = await worked(world);
+  const protocol = await fresh(world);
   const epoch = await protocol.read("Scores", "currentEpoch");
   const [one, two, trainer] = [person(5), person(6), person(7)];
   const done = [];
   for (const [worker, seconds] of [[ME, 1], [one, 1], [two, 20], [ME, 2], [two, 1]]) done.push(await answers(protocol, worker, seconds));
   done.push({ ...(await protocol.reveal(trainer)), worker: trainer });
-  await settle(protocol, done);
+  await protocol.settle(done);
 
   await addWallet(page, world, { accounts: [ALICE] });
   await open(page, world, protocol);
@@ -87,7 +64,7 @@ test("scores are computed from the log in the tab, posted, made final and claime
   expect(whole.workers.reduce((total, { weightWad }) => total + BigInt(weightWad), 0n)).toBe(WAD);
   expect(whole.jobs).toHaveLength(6);
 
-  await over(protocol);
+  await protocol.nextEpoch();
   await page.getByTestId("post-weights").click();
   await expect(page.getByTestId("posted-equal")).toHaveAttribute("data-equal", "true");
   const held = await protocol.read("Scores", "epochOf", [protocol.model, epoch]);
@@ -109,13 +86,13 @@ test("scores are computed from the log in the tab, posted, made final and claime
 });
 
 test("wrong weights are warned of, doubted and refuted", async ({ page, world }) => {
-  const protocol = await worked(world);
+  const protocol = await fresh(world);
   const epoch = await protocol.read("Scores", "currentEpoch");
   const auditors = [2, 3, 4, 7].map(person);
   const stake = await protocol.read("Jury", "JUROR_STAKE");
   for (const auditor of auditors) await protocol.send(auditor, "Jury", "register", [stake], stake);
-  await settle(protocol, [await answers(protocol, person(5), 1), await answers(protocol, person(6), 9)]);
-  await over(protocol);
+  await protocol.settle([await answers(protocol, person(5), 1), await answers(protocol, person(6), 9)]);
+  await protocol.nextEpoch();
   const { bond } = await protocol.read("Model", "rules");
   await protocol.send(person(8), "Scores", "postWeights", [protocol.model, epoch, keccak256("0x1234")], bond);
 
@@ -140,16 +117,16 @@ test("wrong weights are warned of, doubted and refuted", async ({ page, world })
   await expect(page.getByTestId("weights")).toHaveAttribute("data-status", "Open");
   expect((await protocol.read("Scores", "epochOf", [protocol.model, epoch])).poster).toMatch(/^0x0+$/);
   // Nobody does in time: payouts go on.
-  await over(protocol);
+  await protocol.nextEpoch();
   await page.getByTestId("share-by-score").click();
   await expect(page.getByTestId("weights")).toHaveAttribute("data-status", "Shared");
 });
 
 test("a node that leaves a job out is found out, and another one helps", async ({ page, world }) => {
-  const protocol = await worked(world);
+  const protocol = await fresh(world);
   const done = [];
   for (let i = 0; i < 4; i++) done.push(await answers(protocol, person(5 + (i % 2)), 1 + i));
-  await settle(protocol, done);
+  await protocol.settle(done);
   const hidden = toHex(done[1].job, { size: 32 });
   await page.route(`${world.rpcUrl}/**`, async (route) => {
     const request = JSON.parse(route.request().postData() ?? "{}");
@@ -174,8 +151,8 @@ test("a node that leaves a job out is found out, and another one helps", async (
 });
 
 test("what was read is kept, and a later visit asks for the rest alone", async ({ page, world }) => {
-  const protocol = await worked(world);
-  await settle(protocol, [await answers(protocol, person(5), 1)]);
+  const protocol = await fresh(world);
+  await protocol.settle([await answers(protocol, person(5), 1)]);
   await protocol.chain.mine({ blocks: 40 });
   const asked = [];
   page.on("request", (request) => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     },
     components::toasts::Toasts,
     config::Config,
-    jobs::{logbook::Logbook, pool::Pool, trainer::Trainer},
+    jobs::{logbook::Logbook, market::Market, pool::Pool, trainer::Trainer},
     load::Load,
     wallet::Wallets,
 };
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) logbook: Logbook,
     /// The training.
     pub(crate) trainer: Trainer,
+    /// Work for others.
+    pub(crate) market: Market,
     /// Messages in the corner.
     pub(crate) toasts: Toasts,
     /// Whether the chain answers.
@@ -55,6 +58,7 @@ impl App {
             pool,
             logbook: Logbook::new(&config.workers.ledger),
             trainer: Trainer::new(Arc::clone(&config), pool),
+            market: Market::new(),
             toasts: Toasts::new(),
             health: RwSignal::new(Health::Unknown),
             block: RwSignal::new(0),
@@ -89,6 +93,14 @@ impl App {
     /// Has chain data read again.
     pub(crate) fn refresh(self) {
         self.revision.update(|revision| *revision = revision.wrapping_add(1));
+    }
+
+    /// Lets time pass. In a tab that nobody sees, browsers slow a page's own clock down to a tick a minute.
+    pub(crate) async fn pause(self, ms: u32) {
+        match browser::is_hidden() {
+            true => self.logbook.pause(ms).await,
+            false => TimeoutFuture::new(ms).await,
+        }
     }
 
     /// Seconds since 1970. Contracts go by their blocks' time, so a machine whose clock is behind goes by it too.

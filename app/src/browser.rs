@@ -25,6 +25,11 @@ pub(crate) fn now() -> u64 {
     (js_sys::Date::now() / 1000.0) as u64
 }
 
+/// Whether nobody sees the tab.
+pub(crate) fn is_hidden() -> bool {
+    web_sys::window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
+}
+
 /// An address as the page understands it, for those who would understand it otherwise.
 pub(crate) fn absolute(url: &str) -> String {
     let base = web_sys::window().and_then(|window| window.location().href().ok());

@@ -22,7 +22,7 @@ use crate::{
     },
     config::Config,
     load::Load,
-    pages::{account, create, explore::Explore, job, model::ModelPage, not_found::NotFound},
+    pages::{account, create, explore::Explore, job, model::ModelPage, not_found::NotFound, work},
 };
 
 /// The whole page.
@@ -93,6 +93,7 @@ fn Running(
         if app.health.get() == Health::Up && !restored.get_value() {
             restored.set_value(true);
             app.trainer.restore();
+            app.market.restore(app);
         }
     });
     view! {
@@ -108,6 +109,7 @@ fn Running(
                     <Route path=path!("/") view=Explore/>
                     <Route path=path!("/create") view=|| later(create::page, ())/>
                     <Route path=path!("/job/:id") view=|| later(job::page, ())/>
+                    <Route path=path!("/work") view=|| later(work::page, ())/>
                     <Route path=path!("/account") view=|| later(account::page, ())/>
                     <Route path=path!("/model/:address/:tab?") view=ModelPage/>
                 </Routes>

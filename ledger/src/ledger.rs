@@ -88,6 +88,14 @@ impl Ledger {
         board
     }
 
+    /// Adds an entry that a trusted source gives, with the hash that it states. Whether it follows from the last one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Malformed`] for fields that no contract writes.
+    pub fn append(&mut self, record: &Record, stated: B256) -> Result<bool, LedgerError> {
+        self.follow(record, Some(stated))
+    }
+
     /// Adds an entry that follows from the last one. Whether it did; one that is there already is passed over.
     pub(crate) fn follow(
         &mut self,

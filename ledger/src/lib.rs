@@ -24,5 +24,5 @@ pub use kept::{Chunk, Forgetful, Memory, Shelf};
 pub use ledger::{Ledger, Line};
 pub use reader::{Progress, Standing, Target};
 pub use record::Record;
-pub use report::{EpochHead, EpochReport, JobLine, Row, Verdict, Witness, epoch_csv};
+pub use report::{EpochHead, EpochReport, JobLine, Row, Verdict, Witness, WorkerEpoch, epoch_csv};
 pub use rpc::{RawLog, Source};

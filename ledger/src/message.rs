@@ -3,7 +3,9 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::{EpochHead, EpochReport, JobLine, LedgerError, Progress, Target, reader::Standing};
+use crate::{
+    EpochHead, EpochReport, JobLine, LedgerError, Progress, Target, WorkerEpoch, reader::Standing,
+};
 
 /// A message and the number of the request that it belongs to; 0 for what nobody asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +26,27 @@ pub enum Request {
         /// The chain, by its first block: one that began anew is another one.
         chain: String,
     },
-    /// Goes through all raw entries of the log once more.
+    /// Something of a log that was read.
+    About {
+        /// The model.
+        model: Address,
+        /// What.
+        question: Question,
+    },
+    /// Answers after a while: unlike a page, a worker is not slowed down in the background.
+    Wait {
+        /// Milliseconds.
+        ms: u32,
+    },
+}
+
+/// What the page asks of a log that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// Goes through all raw entries once more.
     Recompute,
     /// An epoch whole.
-    Epoch {
-        /// Its number.
-        epoch: u64,
-    },
+    Epoch(u64),
     /// Jobs of an epoch.
     Jobs {
         /// Its number.
@@ -38,11 +54,10 @@ pub enum Request {
         /// One worker's, or everybody's.
         worker: Option<Address>,
     },
+    /// A worker's newest epochs.
+    Worker(Address),
     /// An epoch's jobs as comma-separated values.
-    Csv {
-        /// Its number.
-        epoch: u64,
-    },
+    Csv(u64),
 }
 
 /// What was read.
@@ -86,8 +101,12 @@ pub enum Event {
     Epoch(Option<EpochReport>),
     /// Jobs.
     Jobs(Vec<JobLine>),
+    /// A worker's epochs, newest first.
+    Worker(Vec<WorkerEpoch>),
     /// A text.
     Text(String),
+    /// The while is over.
+    Waited,
     /// It cannot be done.
     Failed(LedgerError),
 }

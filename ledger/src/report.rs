@@ -84,6 +84,19 @@ pub struct EpochReport {
     pub rows: Vec<Row>,
 }
 
+/// A worker's epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerEpoch {
+    /// The epoch.
+    pub head: EpochHead,
+    /// Root over its weights.
+    pub root: B256,
+    /// The worker's line.
+    pub row: Row,
+    /// Tokens that its trainings were paid, base units.
+    pub earned: u128,
+}
+
 /// A job with its score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobLine {
@@ -181,6 +194,28 @@ impl Ledger {
             .collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.weight));
         Some(EpochReport { head, root: Some(tree.root()), rows })
+    }
+
+    /// The epochs in which a worker did anything, newest first, at most `most`.
+    pub fn worker(&self, worker: Address, most: usize) -> Vec<WorkerEpoch> {
+        let mut found: Vec<WorkerEpoch> = Vec::new();
+        for line in self.lines.iter().rev().filter(|line| line.job != 0 && line.worker == worker) {
+            let earned = if line.kind == JobKind::Train { line.amount } else { 0 };
+            let epoch = epoch_of(line.block);
+            if let Some(last) = found.last_mut().filter(|last| last.head.epoch == epoch) {
+                last.earned += earned;
+                continue;
+            }
+            if found.len() == most {
+                break;
+            }
+            let Some(EpochReport { head, root: Some(root), rows }) = self.report(epoch) else {
+                continue;
+            };
+            let row = rows.into_iter().find(|row| row.worker == worker);
+            found.extend(row.map(|row| WorkerEpoch { head, root, row, earned }));
+        }
+        found
     }
 
     /// A worker's jobs in an epoch, or everybody's.

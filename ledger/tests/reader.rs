@@ -526,4 +526,16 @@ fn epochs_hold_what_the_log_says() {
         assert_eq!(csv.lines().count(), 1 + (head.trainings + head.inferences) as usize);
     }
     assert!(ledger.report(99_999).is_none());
+    let worker = Address::repeat_byte(3);
+    let mine = ledger.worker(worker, 3);
+    assert_eq!(mine.len(), 3);
+    let last =
+        ledger.lines().iter().filter(|line| line.worker == worker).map(|line| line.block).max();
+    assert_eq!(mine[0].head.epoch, delea_scoring::epoch_of(last.unwrap()));
+    for epoch in mine {
+        let lines = ledger.epoch(epoch.head.epoch).iter().filter(|line| line.worker == worker);
+        let trained = lines.filter(|line| line.kind == delea_contracts_abi::JobKind::Train);
+        assert_eq!(epoch.earned, trained.map(|line| line.amount).sum::<u128>());
+        assert_eq!(epoch.row.worker, worker);
+    }
 }

@@ -83,6 +83,7 @@ async fn identify(app: App, rpc: &Rpc) -> Result<Health, RpcError> {
     local::set_text(&key, &genesis);
     if was_reset(known.as_deref(), &genesis) {
         app.trainer.forget_chain();
+        app.market.forget_chain();
         local::set_text(&reset_key(config.chain_id), &genesis);
         app.refresh();
     }

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
 use delea_contracts_abi::{
-    JobKind, JobState, Jobs, Jury, Model, Roster, bindings::jobs::IJobs, training_seed,
+    JobKind, JobState, Jobs, Jury, Model, bindings::jobs::IJobs, training_seed,
 };
 use delea_model_runtime::content::Digest;
 
@@ -16,6 +16,8 @@ use super::{
 const EVALUATION: u8 = 1;
 /// A training proven by doing it again.
 const REPLAY: u8 = 0;
+/// Jobs read at once.
+const PAGE: u64 = 100;
 
 /// Topic 0 of a model's job log.
 pub(crate) const SETTLED_TOPIC: B256 = Model::JobSettled::SIGNATURE_HASH;
@@ -107,6 +109,10 @@ pub(crate) struct Job {
     pub(crate) challenger: Address,
     /// The case before the jury; zero without one.
     pub(crate) case: u64,
+    /// Price that an inference has paid, or least reward of a training, base units.
+    pub(crate) amount: U256,
+    /// While it is open, the block whose hash draws whose turn it is.
+    pub(crate) draw_block: u64,
 }
 
 /// What a worker claims to have made.
@@ -133,26 +139,47 @@ impl Outcome {
 /// Reads a job; nothing for a number that is not one.
 pub(crate) async fn job(rpc: &Rpc, jobs: Address, id: u64) -> Result<Option<Job>, RpcError> {
     let job = read(rpc, jobs, Jobs::jobOfCall { id }).await?;
-    let state = JobState::from(job.state);
-    Ok((state != JobState::None).then(|| Job {
-        id,
-        model: job.model,
-        training: JobKind::try_from(job.kind) == Ok(JobKind::Train),
-        by_result: job.proof == EVALUATION,
-        state,
-        base: job.base,
-        units: job.units,
-        requester: job.requester,
-        worker: job.worker,
-        bond: U256::from(job.bond),
-        opened_at: job.openedAt,
-        claimed_at: job.claimedAt.to::<u64>(),
-        input: Digest(job.input.0),
-        on_view_since: job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter),
-        commit_block: job.commitBlock.to::<u64>(),
-        challenger: job.challenger,
-        case: job.caseId,
-    }))
+    Ok(Job::from_chain(id, job))
+}
+
+/// Reads jobs in order, those after the first `after`, as many as come at once.
+pub(crate) async fn page(rpc: &Rpc, jobs: Address, after: u64) -> Result<Vec<Job>, RpcError> {
+    let call = Jobs::jobsCall { offset: U256::from(after), limit: U256::from(PAGE) };
+    let page = read(rpc, jobs, call).await?;
+    Ok(page.into_iter().zip(after + 1..).filter_map(|(job, id)| Job::from_chain(id, job)).collect())
+}
+
+impl Job {
+    /// Nothing for a number that is not one.
+    fn from_chain(id: u64, job: IJobs::Job) -> Option<Self> {
+        let state = JobState::from(job.state);
+        (state != JobState::None).then(|| Self {
+            id,
+            model: job.model,
+            training: JobKind::try_from(job.kind) == Ok(JobKind::Train),
+            by_result: job.proof == EVALUATION,
+            state,
+            base: job.base,
+            units: job.units,
+            requester: job.requester,
+            worker: job.worker,
+            bond: U256::from(job.bond),
+            opened_at: job.openedAt,
+            claimed_at: job.claimedAt.to::<u64>(),
+            input: Digest(job.input.0),
+            on_view_since: job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter),
+            commit_block: job.commitBlock.to::<u64>(),
+            challenger: job.challenger,
+            case: job.caseId,
+            amount: U256::from(job.amount),
+            draw_block: job.claimBlock.to::<u64>(),
+        })
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, JobState::Settled | JobState::Rejected | JobState::Expired)
+    }
 }
 
 /// Reads the newest jobs, at most `most`, newest first.
@@ -237,6 +264,16 @@ pub(crate) fn start_call(
     Jobs::startCall { request, minReward: narrow(min_reward) }.abi_encode()
 }
 
+/// Call data of `claim`: takes an open job for whatever it pays.
+pub(crate) fn claim_call(job: u64) -> Vec<u8> {
+    Jobs::claimCall { id: job, minReward: Uint::ZERO }.abi_encode()
+}
+
+/// Call data of `drawSeed`: fixes the seed of a training that was taken.
+pub(crate) fn draw_seed_call(job: u64) -> Vec<u8> {
+    Jobs::drawSeedCall { id: job }.abi_encode()
+}
+
 /// Call data of `commit`.
 pub(crate) fn commit_call(job: u64, outcome: Outcome) -> Vec<u8> {
     Jobs::commitCall { id: job, result: outcome.encode() }.abi_encode()
@@ -255,12 +292,6 @@ pub(crate) fn ask_call(model: Address, version: u32, question: Digest, max_price
 /// Call data of `cancel`: takes an own job back that nobody has taken.
 pub(crate) fn cancel_call(job: u64) -> Vec<u8> {
     Jobs::cancelCall { id: job }.abi_encode()
-}
-
-/// How many workers wait for questions to a model.
-pub(crate) async fn waiting(rpc: &Rpc, roster: Address, model: Address) -> Result<u32, RpcError> {
-    let kind = JobKind::Infer.into();
-    read(rpc, roster, Roster::waitingCall { model, kind }).await
 }
 
 fn request(model: Address, proof: u8, base: u32, steps: u32, recipe: Digest) -> IJobs::Request {

@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod located;
 pub(crate) mod quotes;
+pub(crate) mod roster;
 pub(crate) mod rounds;
 pub(crate) mod rpc;
 pub(crate) mod scores;

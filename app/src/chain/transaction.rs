@@ -2,14 +2,13 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use delea_contracts_abi::error::ContractError;
-use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use serde_json::json;
 
 use super::rpc::{Receipt, Rpc, RpcError, hex};
 use crate::{
     app::App,
-    components::toasts::{Kind, Toast},
+    components::toasts::Kind,
     jobs::trainer::sentence,
     wallet::{Account, provider::WalletError},
 };
@@ -121,7 +120,13 @@ impl Call {
 pub(crate) async fn send(app: App, deed: Deed, call: Call) -> Result<Receipt, TxError> {
     let what = deed.doing;
     let toast = app.toasts.push(Kind::Progress, format!("{what}: checking…"));
-    let result = run(app, toast, what, call).await;
+    let told = |words: &str, hash: Option<&str>| {
+        if let Some(hash) = hash {
+            toast.set_hash(hash);
+        }
+        toast.update(Kind::Progress, format!("{what}: {words}"));
+    };
+    let result = run(app, &told, call).await;
     match &result {
         Ok(_) => {
             app.refresh();
@@ -139,10 +144,22 @@ pub(crate) async fn send(app: App, deed: Deed, call: Call) -> Result<Receipt, Tx
     result
 }
 
+/// Sends a call from the connected account without a toast, for work that goes on by itself.
+///
+/// # Errors
+/// As [`TxError`].
+pub(crate) async fn quietly(app: App, call: Call) -> Result<Receipt, TxError> {
+    let result = run(app, &|_, _| {}, call).await;
+    if result.is_ok() {
+        app.refresh();
+    }
+    result
+}
+
+/// Tells how far it is, and the transaction's hash once there is one.
 async fn run(
     app: App,
-    toast: Toast,
-    what: &str,
+    told: &dyn Fn(&str, Option<&str>),
     Call { to, data, value }: Call,
 ) -> Result<Receipt, TxError> {
     let config = app.config();
@@ -157,7 +174,7 @@ async fn run(
     }
     rpc.simulate(account.address, to, &data, value).await.map_err(TxError::from_rpc)?;
     unchanged(app, &account)?;
-    toast.update(Kind::Progress, format!("{what}: confirm in your wallet…"));
+    told("confirm in your wallet…", None);
     let mut transaction = json!({ "from": account.address, "to": to, "data": hex(&data) });
     if !value.is_zero() {
         transaction["value"] = json!(format!("{value:#x}"));
@@ -172,9 +189,8 @@ async fn run(
         .await
         .map_err(TxError::from_wallet)?;
     let hash = hash.as_str().ok_or(WalletError::Garbled)?.to_owned();
-    toast.set_hash(&hash);
-    toast.update(Kind::Progress, format!("{what}: waiting for the block…"));
-    let receipt = wait(&rpc, &hash).await?;
+    told("waiting for the block…", Some(&hash));
+    let receipt = wait(app, &rpc, &hash).await?;
     if receipt.success {
         return Ok(receipt);
     }
@@ -197,10 +213,10 @@ fn unchanged(app: App, before: &Account) -> Result<(), TxError> {
     }
 }
 
-async fn wait(rpc: &Rpc, hash: &str) -> Result<Receipt, TxError> {
+async fn wait(app: App, rpc: &Rpc, hash: &str) -> Result<Receipt, TxError> {
     let (mut pause, mut waited) = (FIRST_POLL_MS, 0);
     while waited < PATIENCE_MS {
-        TimeoutFuture::new(pause).await;
+        app.pause(pause).await;
         waited += pause;
         match rpc.receipt(hash).await {
             Ok(Some(receipt)) => return Ok(receipt),

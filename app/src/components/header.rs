@@ -4,7 +4,11 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::{address::Identicon, icons, theme::ThemeToggle};
-use crate::{app::use_app, format, jobs::machine::Phase};
+use crate::{
+    app::use_app,
+    format,
+    jobs::{machine::Phase, market::Doing},
+};
 
 /// The bar.
 #[component]
@@ -19,9 +23,11 @@ pub(crate) fn Header() -> impl IntoView {
                 <nav class="nav" aria-label="Main">
                     <A href="/" exact=true>"Explore"</A>
                     <A href="/create">"Create"</A>
+                    <A href="/work">"Work"</A>
                     <A href="/account">"Account"</A>
                 </nav>
                 <div class="header-end">
+                    <WorkChip/>
                     <TrainingChip/>
                     <ThemeToggle/>
                     <WalletChip/>
@@ -64,6 +70,29 @@ fn TrainingChip() -> impl IntoView {
                 <span>{words}</span>
             </A>
         })
+    }
+}
+
+/// That this tab works for others, wherever the visitor is.
+#[component]
+fn WorkChip() -> impl IntoView {
+    let state = use_app().market.state;
+    let on = Memo::new(move |_| state.with(|state| state.doing != Doing::Off));
+    let words = move || {
+        state.with(|state| match state.doing {
+            Doing::Working(job) => format!("job {job}"),
+            Doing::Resting(_) => "resting".to_owned(),
+            _ => "waiting".to_owned(),
+        })
+    };
+    view! {
+        <Show when=move || on.get()>
+            <A href="/work" attr:class="training-chip" attr:data-testid="work-chip">
+                <span class="pulse" aria-hidden="true"></span>
+                <span class="training-chip-name">"Work"</span>
+                <span>{words}</span>
+            </A>
+        </Show>
     }
 }
 

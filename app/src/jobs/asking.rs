@@ -17,7 +17,7 @@ use crate::{
     chain::{
         history,
         jobs::{self, Job},
-        located, quotes,
+        located, quotes, roster,
         transaction::{self, Call, Deed, TxError},
     },
     store::{blobs, local},
@@ -130,7 +130,9 @@ pub(crate) async fn standing(
         return Ok(None);
     };
     let waiting = match job.state {
-        JobState::Open => jobs::waiting(&rpc, contracts.roster, asked.model).await.map_err(say)?,
+        JobState::Open => {
+            roster::waiting(&rpc, contracts.roster, asked.model).await.map_err(say)?
+        }
         _ => 0,
     };
     let answer = match is_answered(job.state) {

@@ -3,8 +3,9 @@
 use alloy_primitives::Address;
 use delea_ledger::{
     LedgerError, Progress, Target,
-    message::{Envelope, Event, Overview, Request},
+    message::{Envelope, Event, Overview, Question, Request},
 };
+use gloo_timers::future::TimeoutFuture;
 use js_sys::Array;
 use leptos::{prelude::*, reactive::owner::LocalStorage};
 use wasm_bindgen::JsValue;
@@ -105,15 +106,27 @@ impl Logbook {
         }
     }
 
-    /// Asks for something that takes a while.
+    /// Asks for something of a model's log that was read.
     ///
     /// # Errors
     /// A sentence.
-    pub(crate) async fn follow(
+    pub(crate) async fn ask(
         self,
-        request: Request,
+        model: Address,
+        question: Question,
         on: impl Fn(Progress),
     ) -> Result<Event, String> {
+        self.follow(Request::About { model, question }, on).await
+    }
+
+    /// Lets time pass, also while the tab is in the background, where a page's own clock is slowed down.
+    pub(crate) async fn pause(self, ms: u32) {
+        if self.follow(Request::Wait { ms }, |_| {}).await.is_err() {
+            TimeoutFuture::new(ms).await;
+        }
+    }
+
+    async fn follow(self, request: Request, on: impl Fn(Progress)) -> Result<Event, String> {
         let client = self.client().await?;
         let mut conversation: Conversation<Book> = client.open(request).map_err(say)?;
         loop {
@@ -125,14 +138,6 @@ impl Logbook {
                 }
             }
         }
-    }
-
-    /// Asks for something of the log that was read.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub(crate) async fn ask(self, request: Request) -> Result<Event, String> {
-        self.follow(request, |_| {}).await
     }
 
     /// Ends the worker; what it has kept stays.

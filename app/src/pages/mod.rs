@@ -7,3 +7,4 @@ pub(crate) mod job;
 mod job_check;
 pub(crate) mod model;
 pub(crate) mod not_found;
+pub(crate) mod work;

@@ -3,15 +3,19 @@
 mod fetch;
 mod shelf;
 
-use std::{cell::RefCell, collections::VecDeque};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+};
 
+use alloy_primitives::Address;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use crate::{
-    Ledger, LedgerError, Target, epoch_csv,
-    message::{Envelope, Event, Overview, Recomputed, Request},
+    Ledger, LedgerError, Source, Target, epoch_csv,
+    message::{Envelope, Event, Overview, Question, Recomputed, Request},
 };
 use fetch::Fetch;
 use shelf::Cupboard;
@@ -19,15 +23,17 @@ use shelf::Cupboard;
 /// Milliseconds between two words of how far it is.
 const NEWS_MS: f64 = 100.0;
 
+/// Epochs of a worker that are told.
+const WORKER_EPOCHS: usize = 24;
+
 thread_local! {
     static WAITING: RefCell<VecDeque<Envelope<Request>>> = const { RefCell::new(VecDeque::new()) };
     static BUSY: RefCell<bool> = const { RefCell::new(false) };
-    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+    static SESSIONS: RefCell<HashMap<Address, Session>> = RefCell::default();
 }
 
-/// What the worker knows.
+/// What the worker knows of a model.
 struct Session {
-    target: Target,
     chain: String,
     shelf: Cupboard,
     ledger: Ledger,
@@ -56,6 +62,11 @@ pub fn serve() {
     let on_message = Closure::<dyn Fn(MessageEvent)>::new(|message: MessageEvent| {
         let text = message.data().as_string().unwrap_or_default();
         match serde_json::from_str::<Envelope<Request>>(&text) {
+            // It must not wait for its turn.
+            Ok(Envelope { id, body: Request::Wait { ms } }) => spawn_local(async move {
+                Fetch.pause(ms).await;
+                post(id, Event::Waited);
+            }),
             Ok(request) => {
                 WAITING.with_borrow_mut(|waiting| waiting.push_back(request));
                 if !BUSY.replace(true) {
@@ -82,35 +93,37 @@ async fn work() {
 }
 
 async fn handle(id: u32, request: Request) -> Result<Event, LedgerError> {
-    let mut session = SESSION.take();
-    let answer = match request {
+    let (model, answer, session) = match request {
         Request::Read { target, chain } => {
-            let known =
-                session.take().filter(|s| s.target.model == target.model && s.chain == chain);
-            let mut now = match known {
-                Some(known) => Session { target, ..known },
+            let model = target.model;
+            let known = SESSIONS.with_borrow_mut(|sessions| sessions.remove(&model));
+            let mut session = match known.filter(|session| session.chain == chain) {
+                Some(known) => known,
                 None => Session {
-                    shelf: Cupboard::open(&chain, target.model).await,
+                    shelf: Cupboard::open(&chain, model).await,
                     ledger: Ledger::default(),
-                    target,
                     chain,
                 },
             };
-            let answer = read(id, &mut now).await;
-            session = Some(now);
-            answer
+            let answer = read(id, &mut session, &target).await;
+            (model, answer, session)
         }
-        request => match &session {
-            None => Err(LedgerError::Request { reason: "no log was read yet".into() }),
-            Some(session) => about(id, session, request).await,
-        },
+        Request::About { model, question } => {
+            let known = SESSIONS.with_borrow_mut(|sessions| sessions.remove(&model));
+            let session = known.ok_or_else(|| LedgerError::Request {
+                reason: "the model's log was not read yet".into(),
+            })?;
+            (model, about(id, &session, question).await, session)
+        }
+        // It was answered when it came.
+        Request::Wait { .. } => return Ok(Event::Waited),
     };
-    SESSION.set(session);
+    SESSIONS.with_borrow_mut(|sessions| sessions.insert(model, session));
     answer
 }
 
-async fn read(id: u32, session: &mut Session) -> Result<Event, LedgerError> {
-    let Session { target, shelf, ledger, .. } = session;
+async fn read(id: u32, session: &mut Session, target: &Target) -> Result<Event, LedgerError> {
+    let Session { shelf, ledger, .. } = session;
     let mut last = f64::MIN;
     let mut on = |progress| {
         let time = now();
@@ -129,10 +142,10 @@ async fn read(id: u32, session: &mut Session) -> Result<Event, LedgerError> {
 }
 
 /// What is asked of a log that was read.
-async fn about(id: u32, session: &Session, request: Request) -> Result<Event, LedgerError> {
+async fn about(id: u32, session: &Session, question: Question) -> Result<Event, LedgerError> {
     let Session { ledger, shelf, .. } = session;
-    Ok(match request {
-        Request::Recompute => {
+    Ok(match question {
+        Question::Recompute => {
             let begin = now();
             let mut last = f64::MIN;
             let again = ledger
@@ -156,12 +169,9 @@ async fn about(id: u32, session: &Session, request: Request) -> Result<Event, Le
                 score_ms: scored - hashed,
             })
         }
-        Request::Epoch { epoch } => Event::Epoch(ledger.report(epoch)),
-        Request::Jobs { epoch, worker } => Event::Jobs(ledger.jobs(epoch, worker)),
-        Request::Csv { epoch } => Event::Text(epoch_csv(ledger, epoch)),
-        // It is handled where the log is read.
-        Request::Read { .. } => {
-            return Err(LedgerError::Request { reason: "a log is being read".into() });
-        }
+        Question::Epoch(epoch) => Event::Epoch(ledger.report(epoch)),
+        Question::Jobs { epoch, worker } => Event::Jobs(ledger.jobs(epoch, worker)),
+        Question::Worker(worker) => Event::Worker(ledger.worker(worker, WORKER_EPOCHS)),
+        Question::Csv(epoch) => Event::Text(epoch_csv(ledger, epoch)),
     })
 }

@@ -1,6 +1,5 @@
 //! One model: its head with the figures that matter, and six tabs.
 
-mod hand_in;
 mod history;
 mod overview;
 mod owners;

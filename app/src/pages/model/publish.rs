@@ -6,7 +6,6 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{
     ModelView,
-    hand_in::{self, Progress, Published},
     training::{Curves, Device, Notice},
 };
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
     components::{icons, stages::Stages, toasts::Kind},
     format,
     jobs::{
+        hand_in::{self, Progress, Published},
         keep,
         machine::{Finished, Job},
     },
@@ -136,7 +136,7 @@ fn Offer(
     let publish = move |_| {
         press.run(async move {
             let progress = Progress { stage, left, submitted, blocked };
-            let done = hand_in::run(app, model, finished, progress).await;
+            let done = hand_in::run(app, model.detail, finished, progress).await;
             stage.set(None);
             left.set(None);
             published.set(Some(done?));
@@ -145,7 +145,7 @@ fn Offer(
     };
     let settle_others = move |_| {
         press.run(async move {
-            hand_in::settle_others(app, model).await?;
+            hand_in::settle_others(app, model.detail).await?;
             blocked.set(false);
             Ok(())
         });

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use wasm_bindgen_futures::spawn_local;
 
-use super::{ModelView, hand_in, publish::Publish, training::Running};
+use super::{ModelView, publish::Publish, training::Running};
 use crate::{
     app::use_app,
     browser,
@@ -18,7 +18,7 @@ use crate::{
     },
     format,
     jobs::{
-        keep,
+        hand_in, keep,
         machine::{Choice, Job, Phase},
     },
     load::Load,
@@ -212,7 +212,7 @@ fn Start(
         busy.set(true);
         problem.set(None);
         spawn_local(async move {
-            match hand_in::announce(app, model, job.steps).await {
+            match hand_in::announce(app, model.address, job.steps).await {
                 Ok((announced, seed)) => {
                     let key = format!("{:#x}-v{base}-{seed}", model.address);
                     // Only the exact tier gives the same bits everywhere.

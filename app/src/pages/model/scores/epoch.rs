@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 use delea_ledger::{
     EpochReport, JobLine, Row,
-    message::{Event, Request},
+    message::{Event, Question},
 };
 use delea_scoring::Sums;
 use futures_util::future::try_join_all;
@@ -100,7 +100,7 @@ async fn load(
     epoch: u64,
     (shown, me): (usize, Option<Address>),
 ) -> Result<Option<Known>, String> {
-    let report = match reading.ask(Request::Epoch { epoch }).await? {
+    let report = match reading.ask(Question::Epoch(epoch)).await? {
         Event::Epoch(report) => report,
         _ => return Err(unexpected()),
     };
@@ -218,7 +218,7 @@ fn Workers(
     let rows = lines.map(row).collect::<Vec<_>>();
     let csv = move |_| {
         spawn_local(async move {
-            if let Ok(Event::Text(text)) = reading.ask(Request::Csv { epoch: number }).await {
+            if let Ok(Event::Text(text)) = reading.ask(Question::Csv(number)).await {
                 browser::download(&format!("scores-{number}.csv"), text.as_bytes());
             }
         });
@@ -227,7 +227,7 @@ fn Workers(
     let save = move |_| {
         spawn_local(async move {
             if let Ok(Event::Jobs(jobs)) =
-                reading.ask(Request::Jobs { epoch: number, worker: None }).await
+                reading.ask(Question::Jobs { epoch: number, worker: None }).await
             {
                 let text = report.with_value(|report| as_json(report, &jobs));
                 browser::download(&format!("scores-{number}.json"), text.as_bytes());

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use delea_ledger::{
     Progress, Verdict,
-    message::{Event, Overview, Recomputed, Request},
+    message::{Event, Overview, Question, Recomputed},
 };
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -107,10 +107,10 @@ impl Reading {
         self.again.set(Attempt::Running);
         let (app, at) = (self.app, self.at);
         spawn_local(async move {
-            let answer = app.logbook.follow(Request::Recompute, move |progress| {
+            let on = move |progress| {
                 at.try_set(Some(progress));
-            });
-            let answer = answer.await;
+            };
+            let answer = app.logbook.ask(self.model, Question::Recompute, on).await;
             at.try_set(None);
             self.again.try_set(match answer {
                 Ok(Event::Recomputed(found)) => Attempt::Done(found),
@@ -121,8 +121,8 @@ impl Reading {
     }
 
     /// Asks for something of the log.
-    pub(super) async fn ask(self, request: Request) -> Result<Event, String> {
-        self.app.logbook.ask(request).await
+    pub(super) async fn ask(self, question: Question) -> Result<Event, String> {
+        self.app.logbook.ask(self.model, question, |_| {}).await
     }
 }
 

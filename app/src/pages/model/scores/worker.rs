@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 use delea_ledger::{
     JobLine,
-    message::{Event, Request},
+    message::{Event, Question},
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -48,7 +48,7 @@ pub(super) fn WorkerPanel(
     let jobs = use_load(
         move || Some(entries),
         move |_| async move {
-            match reading.ask(Request::Jobs { epoch, worker: Some(worker) }).await? {
+            match reading.ask(Question::Jobs { epoch, worker: Some(worker) }).await? {
                 Event::Jobs(jobs) => Ok(jobs),
                 _ => Err(unexpected()),
             }

@@ -8,7 +8,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::ModelView;
+use super::{check::require_runtime, keep, machine::Finished, pool::Kind, trainer::sentence};
 use crate::{
     app::App,
     chain::{
@@ -20,12 +20,11 @@ use crate::{
         rpc::RpcError,
         transaction::{self, Call, Deed, TxError, error_name},
     },
-    jobs::{check::require_runtime, keep, machine::Finished, pool::Kind, trainer::sentence},
     store::{blobs, documents, files},
 };
 
 /// What the visitor sees of it.
-pub(super) const STAGES: [&str; 4] = [
+pub(crate) const STAGES: [&str; 4] = [
     "Hand in what the training made",
     "Show it to everyone",
     "Wait for doubts",
@@ -39,32 +38,32 @@ const POLL_MS: u32 = 1_000;
 
 /// What publishing brought.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// Tokens received, in base units.
-    pub(super) reward: U256,
+    pub(crate) reward: U256,
     /// The job.
-    pub(super) job: u64,
+    pub(crate) job: u64,
     /// The version it became; nothing while its round goes on.
-    pub(super) version: Option<u32>,
+    pub(crate) version: Option<u32>,
     /// Tokens of the account now.
-    pub(super) balance: Option<U256>,
+    pub(crate) balance: Option<U256>,
 }
 
 /// Where it tells how far it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Place in [`STAGES`].
-    pub(super) stage: RwSignal<Option<usize>>,
+    pub(crate) stage: RwSignal<Option<usize>>,
     /// Seconds in which others can still doubt.
-    pub(super) left: RwSignal<Option<u64>>,
+    pub(crate) left: RwSignal<Option<u64>>,
     /// The job, once handed in.
-    pub(super) submitted: RwSignal<Option<u64>>,
+    pub(crate) submitted: RwSignal<Option<u64>>,
     /// Whether another training of the same version came first and waits to be settled.
-    pub(super) blocked: RwSignal<bool>,
+    pub(crate) blocked: RwSignal<bool>,
 }
 
 /// Steps that are paid: one reference training at most, for what is proven by its result alone.
-pub(super) fn paid_steps(detail: &Detail, steps: u32) -> u32 {
+pub(crate) fn paid_steps(detail: &Detail, steps: u32) -> u32 {
     steps.min(detail.summary.reference_steps)
 }
 
@@ -74,9 +73,9 @@ fn say(error: impl std::fmt::Display) -> Option<String> {
 
 /// Brings a finished training to its reward. Errors are sentences; none if the visitor was told
 /// already.
-pub(super) async fn run(
+pub(crate) async fn run(
     app: App,
-    model: ModelView,
+    detail: RwSignal<Detail>,
     finished: StoredValue<Finished>,
     progress: Progress,
 ) -> Result<Published, Option<String>> {
@@ -94,7 +93,7 @@ pub(super) async fn run(
         None => {
             progress.stage.set(Some(0));
             progress.blocked.set(false);
-            let id = hand_in(app, model, &training, outcome, progress.blocked).await?;
+            let id = hand_in(app, detail, &training, outcome, progress.blocked).await?;
             finished.update_value(|f| f.submitted = Some(id));
             keep::add_finished(&finished.get_value());
             progress.submitted.set(Some(id));
@@ -140,7 +139,7 @@ pub(super) async fn run(
                         }
                     }
                     Err(error) if error_name(&error) == Some("WindowOpen") => {
-                        let window = model.detail.with_untracked(|d| d.rules.challenge_window);
+                        let window = detail.with_untracked(|d| d.rules.challenge_window);
                         let until = job.on_view_since + u64::from(window);
                         progress.left.set(Some(until.saturating_sub(app.now()) + 1));
                         TimeoutFuture::new(POLL_MS).await;
@@ -152,8 +151,7 @@ pub(super) async fn run(
                 }
             }
             JobState::Settled => {
-                let all =
-                    history::settled(&rpc, model.address, Some(job.worker), config.from_block);
+                let all = history::settled(&rpc, job.model, Some(job.worker), config.from_block);
                 let all = all.await.map_err(say)?;
                 let found = all.into_iter().find(|settled| settled.job == id);
                 break found
@@ -175,25 +173,29 @@ pub(super) async fn run(
     };
     finish(app, &training);
     app.trainer.state.update(|state| state.published = true);
-    let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await.ok();
-    let version =
-        detail.as_ref().and_then(|d| d.versions.iter().find(|v| v.job == id)).map(|v| v.id);
-    if let Some(detail) = detail {
-        model.detail.set(detail);
+    let model = training.job.model;
+    let now = contracts::detail(&rpc, config.contracts.factory, model).await.ok();
+    let version = now.as_ref().and_then(|d| d.versions.iter().find(|v| v.job == id)).map(|v| v.id);
+    if let Some(now) = now {
+        detail.set(now);
     }
-    let balance = contracts::balance(&rpc, model.address, settled.worker).await.ok();
+    let balance = contracts::balance(&rpc, model, settled.worker).await.ok();
     Ok(Published { reward: settled.amount, job: id, version, balance })
 }
 
 /// Settles what stands before the next version: others' trainings of this one whose windows have
 /// passed. Errors are sentences.
-pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Option<String>> {
+pub(crate) async fn settle_others(
+    app: App,
+    detail: RwSignal<Detail>,
+) -> Result<(), Option<String>> {
     let (config, rpc) = (app.config(), app.rpc());
     let contract = config.contracts.jobs;
     let deed = Deed { doing: "Settling", done: "The training before yours is settled." };
+    let model = detail.with_untracked(|d| d.summary.model);
     for id in jobs::newest(&rpc, contract, LOOK_BACK).await.map_err(say)? {
         let job = jobs::job(&rpc, contract, id).await.map_err(say)?;
-        let due = job.filter(|job| job.model == model.address && job.state == JobState::Revealed);
+        let due = job.filter(|job| job.model == model && job.state == JobState::Revealed);
         if due.is_none() {
             continue;
         }
@@ -209,14 +211,14 @@ pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Opti
             Err(error) => return Err(refused(error)),
         };
     }
-    let round = rounds::round(&rpc, contract, model.address).await.map_err(say)?;
+    let round = rounds::round(&rpc, contract, model).await.map_err(say)?;
     if round.is_some_and(|round| round.pending == 0 && round.accepted == 1) {
-        let call = Call::new(contract, rounds::publish_round_call(model.address));
+        let call = Call::new(contract, rounds::publish_round_call(model));
         transaction::send(app, deed, call).await.map_err(TxError::told)?;
     }
-    let detail = contracts::detail(&rpc, config.contracts.factory, model.address).await;
-    model.detail.set(detail.map_err(say)?);
-    match rounds::round(&rpc, contract, model.address).await.map_err(say)? {
+    let now = contracts::detail(&rpc, config.contracts.factory, model).await;
+    detail.set(now.map_err(say)?);
+    match rounds::round(&rpc, contract, model).await.map_err(say)? {
         None => Ok(()),
         Some(_) => {
             Err(say("the other training is not decided yet; yours is kept, try again later"))
@@ -227,16 +229,17 @@ pub(super) async fn settle_others(app: App, model: ModelView) -> Result<(), Opti
 /// Uploads the parameters and commits to them; the job's number.
 async fn hand_in(
     app: App,
-    model: ModelView,
+    detail: RwSignal<Detail>,
     finished: &Finished,
     outcome: Outcome,
     blocked: RwSignal<bool>,
 ) -> Result<u64, Option<String>> {
     let config = app.config();
     let rpc = app.rpc();
-    let detail =
-        contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
-    model.detail.set(detail.clone());
+    let model = finished.job.model;
+    let now = contracts::detail(&rpc, config.contracts.factory, model).await.map_err(say)?;
+    detail.set(now.clone());
+    let detail = now;
     if detail.summary.head != finished.job.base {
         // The page now offers what can be done about it.
         return Err(None);
@@ -245,7 +248,7 @@ async fn hand_in(
     upload(app, finished).await?;
     let steps = paid_steps(&detail, finished.job.steps);
     let submission = Submission {
-        model: model.address,
+        model,
         base: finished.job.base,
         steps,
         recipe: detail.summary.manifest,
@@ -269,21 +272,20 @@ async fn hand_in(
 }
 
 /// Takes a training of `steps` before it begins; its job and the seed that the chain gives.
-pub(super) async fn announce(
+pub(crate) async fn announce(
     app: App,
-    model: ModelView,
+    model: Address,
     steps: u32,
 ) -> Result<(u64, u64), Option<String>> {
     let config = app.config();
     let rpc = app.rpc();
     let account = app.wallets.account_or_ask().await.ok_or(None)?;
-    let detail =
-        contracts::detail(&rpc, config.contracts.factory, model.address).await.map_err(say)?;
+    let detail = contracts::detail(&rpc, config.contracts.factory, model).await.map_err(say)?;
     let summary = &detail.summary;
     let manifest = documents::manifest(&config, summary.manifest).await.map_err(say)?;
     require_runtime(&manifest, &config).map_err(Some)?;
     let least = quotes::least(quotes::reward(&detail, steps));
-    let data = jobs::start_call(model.address, summary.head, steps, summary.manifest, least);
+    let data = jobs::start_call(model, summary.head, steps, summary.manifest, least);
     let deed = Deed { doing: "Announcing", done: "Your training is announced." };
     let call = Call::new(config.contracts.jobs, data);
     let sent = bonds::send_staked(app, &detail, detail.rules.bond, deed, call).await;
@@ -295,7 +297,7 @@ pub(super) async fn announce(
 }
 
 /// Puts the trained parameters where others can fetch them.
-async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
+pub(crate) async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
     let parameters = blobs::kept(finished.parameters).await.ok_or_else(|| {
         say("the parameters are not in this browser any more, so there is nothing to publish")
     })?;
@@ -305,7 +307,7 @@ async fn upload(app: App, finished: &Finished) -> Result<(), Option<String>> {
 
 /// Puts the list of checkpoints where others can fetch it, and the checkpoints at which the drawn parts
 /// begin. What this browser no longer has is left out: a checker can come to it by replaying.
-async fn publish_trace(
+pub(crate) async fn publish_trace(
     app: App,
     finished: &Finished,
     commit_block: u64,
@@ -361,7 +363,7 @@ fn refused(error: RpcError) -> Option<String> {
 }
 
 /// What is decided needs neither its note nor its checkpoint.
-fn finish(app: App, finished: &Finished) {
+pub(crate) fn finish(app: App, finished: &Finished) {
     keep::drop_finished(&finished.job.key);
     let job = finished.job.key.clone();
     let trace = finished.trace.clone().unwrap_or_default();

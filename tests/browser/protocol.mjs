@@ -45,14 +45,14 @@ export class Protocol {
   }
 
   // The sample model once more, with other rules.
-  async sibling(changes, { manifest: otherManifest, genesis: otherGenesis } = {}) {
+  async sibling(changes, { manifest: otherManifest, genesis: otherGenesis, inferenceUnit: otherUnit } = {}) {
     const [name, symbol, manifest, genesis, rules, supply, alpha, referenceSteps, inferenceUnit] = await Promise.all([
       this.read("Model", "name"), this.read("Model", "symbol"), this.read("Model", "manifest"), this.read("Model", "version", [0]),
       this.read("Model", "rules"), this.read("Model", "totalSupply"), this.read("Model", "alpha"), this.read("Model", "referenceSteps"),
       this.read("Model", "inferenceUnit"),
     ]);
     const params = {
-      name, symbol, supply, alpha, referenceSteps, inferenceUnit, rules: { ...rules, ...changes },
+      name, symbol, supply, alpha, referenceSteps, inferenceUnit: otherUnit ?? inferenceUnit, rules: { ...rules, ...changes },
       manifest: otherManifest ?? manifest, genesis: otherGenesis ?? genesis.parametersHash,
     };
     const receipt = await this.send(CREATOR, "ModelFactory", "createModel", [params]);

@@ -26,6 +26,8 @@ const BOND: u128 = 10u128.pow(16);
 const LEASE: u64 = 300;
 const WINDOW: u64 = 240;
 const PHASE: u64 = 60;
+/// Seconds of a round: trainings are made one after the other here, each published before the next.
+const ROUND: u64 = 60;
 /// Places in line of the roster, and seconds between them.
 const PLACES: u128 = 32;
 const GRACE: u64 = 12;
@@ -113,6 +115,7 @@ struct Worker {
     lost: u32,
     tokens: u128,
     coins: i128,
+    jobs: u32,
 }
 
 /// What happens at a time.
@@ -124,6 +127,7 @@ enum Event {
     Reveal { job: u64 },
     Settle { job: u64 },
     Judge { job: u64, stage: u8 },
+    Publish,
     Close { epoch: u64, stage: u8 },
 }
 
@@ -161,6 +165,8 @@ pub(crate) struct Crowd {
     caught: BTreeMap<Class, u32>,
     unnoticed: BTreeMap<Class, u32>,
     late: u32,
+    /// Whether a training is under way.
+    training: bool,
 }
 
 impl Crowd {
@@ -177,7 +183,7 @@ impl Crowd {
             juryPhase: PHASE as u32,
             trainLease: LEASE as u32,
             inferLease: LEASE as u32,
-            roundLength: 3600,
+            roundLength: ROUND as u32,
             minImprovementPpm: 0,
         };
         let model = world.create(creator, rules, 10u64.pow(15));
@@ -202,7 +208,7 @@ impl Crowd {
                 world
                     .send(address, roster, &Roster::enlistCall { model, kinds }, BOND)
                     .expect("it waits in line");
-                workers.push(Worker { address, class, owner: busy.len() - 1, lost: 0, tokens: 0, coins: 0 });
+                workers.push(Worker { address, class, owner: busy.len() - 1, lost: 0, tokens: 0, coins: 0, jobs: 0 });
             }
         }
         let auditors: Vec<Address> = (0..AUDITORS).map(|i| account(900_000 + i)).collect();
@@ -237,6 +243,7 @@ impl Crowd {
             caught: BTreeMap::new(),
             unnoticed: BTreeMap::new(),
             late: 0,
+            training: false,
             world,
         }
     }
@@ -297,11 +304,15 @@ impl Crowd {
             Event::Reveal { job } => self.reveal(job),
             Event::Settle { job } => self.settle(job),
             Event::Judge { job, stage } => self.judge(job, stage),
+            Event::Publish => self.publish(),
             Event::Close { epoch, stage } => self.close(epoch, stage),
         }
     }
 
     fn open(&mut self, training: bool) {
+        if training && self.training {
+            return;
+        }
         let user = *self.users.choose(&mut self.rng).expect("there are users");
         let (model, contract) = (self.model, self.world.at("Jobs"));
         let head = self.world.read(model, &Model::headCall {});
@@ -345,12 +356,15 @@ impl Crowd {
             challenger: None,
         };
         self.jobs.insert(job, kept);
+        self.training |= training;
         self.at(time + BLOCK_SECONDS + first * GRACE, Event::Claim { job, rank: 0 });
     }
 
     fn claim(&mut self, id: u64, rank: usize) {
         let now = self.world.time();
-        let Some(worker) = self.jobs[&id].line.get(rank).copied() else { return };
+        let Some(worker) = self.jobs[&id].line.get(rank).copied() else {
+            return self.forsake(id);
+        };
         let owner = self.workers[worker].owner;
         let again = now + GRACE;
         if self.busy[owner] > now {
@@ -359,12 +373,8 @@ impl Crowd {
         let call = Jobs::claimCall { id, minReward: U96::ZERO };
         let from = self.workers[worker].address;
         if let Err(error) = self.world.send(from, self.world.at("Jobs"), &call, BOND) {
-            match error.name() {
-                Some("NotYourTurn") => self.at(again, Event::Claim { job: id, rank }),
-                // A training that another one overtook.
-                _ => {}
-            }
-            return;
+            assert_eq!(error.name(), Some("NotYourTurn"), "{error}");
+            return self.at(again, Event::Claim { job: id, rank });
         }
         self.workers[worker].coins -= BOND as i128;
         let class = self.workers[worker].class;
@@ -408,14 +418,23 @@ impl Crowd {
         }
     }
 
+    /// Nobody of those in line takes it.
+    fn forsake(&mut self, id: u64) {
+        if self.jobs[&id].training {
+            self.training = false;
+        }
+    }
+
     /// The lease ran out, or another training came first.
     fn give_up(&mut self, id: u64) {
+        self.forsake(id);
         let jobs = self.world.at("Jobs");
         let worker = self.jobs[&id].worker;
         let from = self.workers[worker].address;
         if self.world.send(from, jobs, &Jobs::abandonCall { id }, 0).is_ok() {
             self.workers[worker].coins += BOND as i128;
         } else {
+            let _ = self.world.send(from, jobs, &Jobs::lapseCall { id }, 0);
             self.late += 1;
         }
     }
@@ -494,8 +513,9 @@ impl Crowd {
         if rejected {
             worker.lost += 1;
             *self.caught.entry(worker.class).or_default() += 1;
-            return;
+            return self.forsake(id);
         }
+        worker.jobs += 1;
         worker.coins += BOND as i128;
         if challenger.is_some() {
             // The challenger's bond: half to the worker, half to the jurors.
@@ -508,9 +528,38 @@ impl Crowd {
             worker.tokens += event.amount.to::<u128>();
         }
         if training {
-            // Alone in its round, it is the next version at once.
-            let call = Jobs::publishRoundCall { model: self.model };
-            let _ = self.world.send(account(1), jobs, &call, 0);
+            // It is the next version once the round is over, or is already.
+            let now = self.world.time();
+            match self.is_round_open() {
+                false => self.training = false,
+                true => self.at(now + ROUND + BLOCK_SECONDS, Event::Publish),
+            }
+        }
+    }
+
+    /// Whether an accepted training waits to be the next version.
+    fn is_round_open(&mut self) -> bool {
+        let (jobs, model) = (self.world.at("Jobs"), self.model);
+        let round = self.world.read(jobs, &Jobs::roundOfCall { model });
+        round.accepted > 0 && round.number == self.world.read(model, &Model::roundCall {})
+    }
+
+    /// The training of the round is the next version, once the round is over.
+    fn publish(&mut self) {
+        let (jobs, model) = (self.world.at("Jobs"), self.model);
+        let call = Jobs::publishRoundCall { model };
+        match self.world.send(account(1), jobs, &call, 0) {
+            Ok(_) => self.training = false,
+            Err(error) => {
+                assert_eq!(error.name(), Some("RoundNotDone"), "{error}");
+                match self.is_round_open() {
+                    false => self.training = false,
+                    true => {
+                        let later = self.world.time() + ROUND;
+                        self.at(later, Event::Publish);
+                    }
+                }
+            }
         }
     }
 
@@ -582,6 +631,7 @@ impl Crowd {
             let sum = sums.entry(worker.class).or_default();
             sum.workers += 1;
             sum.tokens += worker.tokens as f64 / 1e18;
+            sum.jobs += worker.jobs;
             sum.bonds += worker.coins as f64 / BOND as f64;
         }
         for (class, sum) in &mut sums {
@@ -607,6 +657,7 @@ pub(crate) struct Sum {
     workers: u32,
     tokens: f64,
     bonds: f64,
+    jobs: u32,
     caught: u32,
     unnoticed: u32,
 }
@@ -644,15 +695,16 @@ impl Report {
     /// For reading.
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
-            "{} workers, {} epochs, {} settled jobs, {} workers' epochs compared with the contract, {} leases lost\n\n| class | workers | tokens each | bonds each | cheats refuted | cheats unnoticed | net each |\n|---|---|---|---|---|---|---|\n",
+            "{} workers, {} epochs, {} settled jobs, {} workers' epochs compared with the contract, {} leases lost\n\n| class | workers | jobs each | tokens each | bonds each | cheats refuted | cheats unnoticed | net each |\n|---|---|---|---|---|---|---|---|\n",
             self.settings.workers, self.settings.epochs, self.entries, self.compared, self.late
         );
         for (class, sum) in self.rows() {
             let each = |value: f64| value / f64::from(sum.workers.max(1));
             text.push_str(&format!(
-                "| {} | {} | {:.2} | {:.2} | {} | {} | {:.2} |\n",
+                "| {} | {} | {:.1} | {:.2} | {:.2} | {} | {} | {:.2} |\n",
                 class.name(),
                 sum.workers,
+                each(f64::from(sum.jobs)),
                 each(sum.tokens),
                 each(sum.bonds),
                 sum.caught,
@@ -667,7 +719,7 @@ impl Report {
     pub(crate) fn json(&self) -> Value {
         let classes = self.rows().map(|(class, sum)| {
             json!({
-                "class": class.name(), "workers": sum.workers, "tokens": sum.tokens, "bonds": sum.bonds,
+                "class": class.name(), "workers": sum.workers, "jobs": sum.jobs, "tokens": sum.tokens, "bonds": sum.bonds,
                 "refuted": sum.caught, "unnoticed": sum.unnoticed, "netEach": sum.net(),
             })
         });

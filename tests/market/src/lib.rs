@@ -62,6 +62,8 @@ impl World {
                 cfg.disable_balance_check = true;
                 cfg.disable_base_fee = true;
                 cfg.disable_block_gas_limit = true;
+                // A test may speak as a contract.
+                cfg.disable_eip3607 = true;
             })
             .modify_block_chained(|block| {
                 block.number = U256::from(1);

@@ -7,10 +7,8 @@ use wasm_bindgen_futures::spawn_local;
 use crate::{
     app::use_app,
     chain::contracts::Summary,
-    components::{
-        address::Identicon,
-        states::{Failure, Skeleton},
-    },
+    components::states::{Failure, Skeleton},
+    format,
     jobs::market::Doing,
     load::Load,
 };
@@ -33,7 +31,7 @@ pub(super) fn Choose() -> impl IntoView {
         }
         Load::Ready(models) => models
             .into_iter()
-            .map(|model| view! { <ModelChoice model on/> })
+            .map(|model| view! { <ModelChoice model/> })
             .collect_view()
             .into_any(),
     };
@@ -44,7 +42,7 @@ pub(super) fn Choose() -> impl IntoView {
                      set: fn(&mut crate::jobs::market::Chosen, bool)| {
         view! {
             <label class="check">
-                <input type="checkbox" data-testid=id disabled=move || on.get() prop:checked=move || chosen.with(get)
+                <input type="checkbox" data-testid=id prop:checked=move || chosen.with(get)
                     on:change:target=move |event| market.choose(|c| set(c, event.target().checked()))/>
                 <span><strong>{label}</strong>" "<span class="muted">{words}</span></span>
             </label>
@@ -63,7 +61,28 @@ pub(super) fn Choose() -> impl IntoView {
             market.choose(|c| c.idle = granted);
         });
     };
-    view! {
+    let summary = move || chosen.with(|c| {
+        let kinds = match (c.infer, c.train) {
+            (true, true) => "inferences and trainings",
+            (true, false) => "inferences",
+            _ => "trainings",
+        };
+        let mut words = format!("{kinds} for {}, with up to {} % of a processor core", format::plural(c.models.len() as u64, "model"), c.percent);
+        if c.mains {
+            words.push_str(", on mains power alone");
+        }
+        if c.idle {
+            words.push_str(", while nobody uses this computer");
+        }
+        format!("This tab does {words}. Stop to change it.")
+    });
+    let stop = move || view! {
+        <section class="panel">
+            <p data-testid="work-summary">{summary}</p>
+            <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| market.stop(app)>"Stop, and take the bonds back"</button>
+        </section>
+    };
+    let start = move || view! {
         <section class="panel">
             <h2>"What to do"</h2>
             <fieldset class="choices">
@@ -92,7 +111,7 @@ pub(super) fn Choose() -> impl IntoView {
                 </label>
                 {kind("work-mains", "Only on mains power", "where the browser says so", |c| c.mains, |c, v| c.mains = v)}
                 <label class="check">
-                    <input type="checkbox" data-testid="work-idle" disabled=move || on.get() prop:checked=move || chosen.with(|c| c.idle)
+                    <input type="checkbox" data-testid="work-idle" prop:checked=move || chosen.with(|c| c.idle)
                         on:change:target=move |event| idle(event.target().checked())/>
                     <span><strong>"Only while nobody uses this computer"</strong>" "<span class="muted">"the browser asks once whether this page may know"</span></span>
                 </label>
@@ -103,19 +122,13 @@ pub(super) fn Choose() -> impl IntoView {
             <p class="small-print muted">
                 "Jobs run on the processor: others must be able to repeat them bit for bit, which graphics cards do not allow. Your wallet signs taking a job, sealing it, showing it, and receiving."
             </p>
-            {move || match on.get() {
-                false => view! {
-                    <button class="button primary" data-testid="work-start" disabled=move || !ready() on:click=move |_| market.start(app)>"Start working"</button>
-                    <Show when=move || !ready()>
-                        <p class="muted">"Choose a model and a kind of job first."</p>
-                    </Show>
-                }.into_any(),
-                true => view! {
-                    <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| market.stop(app)>"Stop, and take the bonds back"</button>
-                }.into_any(),
-            }}
+            <button class="button primary" data-testid="work-start" disabled=move || !ready() on:click=move |_| market.start(app)>"Start working"</button>
+            <Show when=move || !ready()>
+                <p class="muted">"Choose a model and a kind of job first."</p>
+            </Show>
         </section>
-    }
+    };
+    move || if on.get() { stop().into_any() } else { start().into_any() }
 }
 
 /// One model.
@@ -123,15 +136,13 @@ pub(super) fn Choose() -> impl IntoView {
 fn ModelChoice(
     /// The model.
     model: Summary,
-    /// Whether work goes on: the choice stands then.
-    on: Memo<bool>,
 ) -> impl IntoView {
     let market = use_app().market;
     let address: Address = model.model;
     let price = model.amount(model.price);
     view! {
         <label class="check">
-            <input type="checkbox" data-testid="work-model" data-model=address.to_string() disabled=move || on.get()
+            <input type="checkbox" data-testid="work-model" data-model=address.to_string()
                 prop:checked=move || market.chosen.with(|c| c.models.contains(&address))
                 on:change:target=move |event| {
                     let wanted = event.target().checked();
@@ -142,8 +153,10 @@ fn ModelChoice(
                         }
                     });
                 }/>
-            <Identicon address/>
-            <span><strong>{model.name.clone()}</strong>" "<span class="muted">{format!("a use costs {price}")}</span></span>
+            <span>
+                <strong>{model.name.clone()}</strong>" "
+                <span class="muted"><code>{format::short_address(&address)}</code>{format!(", a use costs {price}")}</span>
+            </span>
         </label>
     }
 }

@@ -36,8 +36,8 @@ fn WorkPage() -> impl IntoView {
     let connected = Memo::new(move |_| app.wallets.account.with(Option::is_some));
     let body = move || match connected.get() {
         true => view! {
-            <choose::Choose/>
             <Now/>
+            <choose::Choose/>
             <Queue/>
             <Own/>
             <earnings::Earnings/>
@@ -90,8 +90,8 @@ fn Now() -> impl IntoView {
     view! {
         <Show when=move || doing.get() != Doing::Off || state.with(|state| state.problem.is_some())>
             <section class="panel" data-testid="work-now" data-doing=name>
-                <p role="status">
-                    {move || (!matches!(doing.get(), Doing::Off | Doing::Resting(_))).then(icons::spinner)} " " {words}
+                <p class="busy" role="status">
+                    {move || (!matches!(doing.get(), Doing::Off | Doing::Resting(_))).then(icons::spinner)} <span>{words}</span>
                 </p>
                 {move || state.with(|state| state.problem.clone()).map(|problem| view! {
                     <p class="callout warn" role="alert" data-testid="work-problem">{icons::alert()} <span>{problem} {move || (doing.get() != Doing::Off).then_some(" It is tried again.")}</span></p>

@@ -140,7 +140,7 @@ fn progress_words(progress: Progress) -> (f64, String) {
                 "Reading {} of {} blocks, {} so far",
                 format::count(done),
                 format::count(total),
-                format::plural(entries, "entry").replace("entrys", "entries"),
+                format::plural(entries, "job"),
             ),
         ),
     }
@@ -163,8 +163,8 @@ pub(super) fn Source(
     };
     view! {
         <Show when=moving>
-            <p class="muted" role="status" data-testid="ledger-progress">
-                {icons::spinner()} " "
+            <p class="busy muted" role="status" data-testid="ledger-progress">
+                {icons::spinner()}
                 {move || reading.at.get().map_or_else(|| "Asking the chain for the job log".to_owned(), |at| progress_words(at).1)}
             </p>
             <Meter share label="Share of the job log"/>
@@ -250,9 +250,9 @@ fn Again(
     found: Recomputed,
 ) -> impl IntoView {
     let words = format!(
-        "{} hashed and scored again in {}: {}.",
-        format::plural(found.entries, "entry").replace("entrys", "entries"),
-        format::duration((found.hash_ms + found.score_ms) / 1000.0),
+        "{} hashed and scored again in {} milliseconds: {}.",
+        format::plural(found.entries, "job"),
+        format::count((found.hash_ms + found.score_ms).ceil() as u64),
         if found.same {
             "every line is the same"
         } else {

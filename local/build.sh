@@ -160,6 +160,12 @@ build_node() {
   DELEA_NODE=$CARGO_TARGET_DIR/debug/delea-node
 }
 
+# simulate_market OPTION…: a market of a thousand workers, honest and not, on the compiled contracts.
+simulate_market() {
+  run simulate-market "building the simulation" cargo build --locked --profile base -p delea-market-tests
+  "$CARGO_TARGET_DIR/base/simulate-market" "$@"
+}
+
 # train_base OPTION…: the studio's base network, on the host; Ctrl-C stops it, and it goes on from there.
 train_base() {
   local font=/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf program data=$CACHE/base/emoji.safetensors

@@ -30,14 +30,16 @@ check_format() {
 }
 
 check_lint() {
-  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring -p gemm --all-targets -- -D warnings
+  cargo clippy --locked -p delea-app -p delea-contracts-abi -p delea-ledger -p delea-market-tests -p delea-node -p delea-scoring -p gemm \
+    --all-targets -- -D warnings
+  cargo clippy --locked --target "$WASM_TARGET" -p delea-ledger --features worker --bin ledger-worker -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu,graph,import,ipfs,base --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu --bin cpu-worker -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features gpu,graph --bin gpu-worker -- -D warnings
 }
 
 check_rust() {
-  cargo test --locked -p delea-app -p delea-contracts-abi -p delea-node -p delea-scoring
+  cargo test --locked -p delea-app -p delea-contracts-abi -p delea-ledger -p delea-node -p delea-scoring
   install_onnx_cases
   # Broken files: some, or millions, which take sixteen minutes.
   ONNX_FUZZ_ROUNDS=${FULL:+30000} FUZZ_SECONDS=${FULL:+150} cargo test --locked -p gemm -p delea-model-runtime --features cpu,graph,import,ipfs,base
@@ -50,6 +52,8 @@ check_contracts() {
     forge test
     if [ -n "$FULL" ]; then FOUNDRY_PROFILE=heavy forge test; fi
   )
+  # What the contracts hold and what scoring computes, on the compiled code.
+  cargo test --locked -p delea-market-tests
   node contracts-abi/extract.mjs --check
   node solidity/script/gas-table.mjs --check
   node --test tests/deploy/*.test.mjs
@@ -58,6 +62,7 @@ check_contracts() {
   if [ -n "$FULL" ]; then
     check_coverage
     check_mutants
+    simulate_market --out "$CACHE/market"
   fi
 }
 
@@ -88,6 +93,7 @@ check_node() {
   build_site
   WORKERS=$WORKERS DELEA_NODE=$DELEA_NODE node --test tests/exact/*.test.mjs
   DELEA_NODE=$DELEA_NODE node --test --test-concurrency 1 tests/node/*.test.mjs
+  if [ -n "$FULL" ]; then DELEA_NODE=$DELEA_NODE node --test tests/node/soak.mjs; fi
 }
 
 check_browser() {

@@ -106,8 +106,10 @@ struct World {
     questions: Cell<u32>,
     logs_asked: Cell<u32>,
     /// What happens to the chain before the n-th question.
-    then: RefCell<Option<(u32, Box<dyn FnOnce(&mut Chain)>)>>,
+    then: RefCell<Option<(u32, Change)>>,
 }
+
+type Change = Box<dyn FnOnce(&mut Chain)>;
 
 impl World {
     fn new(chain: Chain, nodes: Vec<Manners>) -> Self {

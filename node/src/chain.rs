@@ -5,9 +5,15 @@ use alloy::{
     network::{EthereumWallet, TransactionBuilder},
     primitives::{Address, B256, U256, keccak256},
     providers::{DynProvider, PendingTransactionError, Provider, ProviderBuilder},
-    rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest},
+    rpc::{
+        client::ClientBuilder,
+        types::{Filter, Log, TransactionReceipt, TransactionRequest},
+    },
     signers::local::PrivateKeySigner,
-    transports::TransportError,
+    transports::{
+        TransportError,
+        layers::{RetryBackoffLayer, RetryPolicy},
+    },
 };
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use delea_contracts_abi::{
@@ -21,6 +27,34 @@ use crate::{
     config::{Config, Contracts},
     error::NodeError,
 };
+
+/// Tries of a question that a chain's node does not answer, and milliseconds between two.
+const TRIES: u32 = 8;
+const PAUSE_MS: u64 = 150;
+/// Time in which a transaction comes into a block.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
+/// JSON-RPC codes of a node that has a fault of its own, or is asked too often.
+const FAULTS: [i64; 3] = [-32603, -32005, 429];
+
+/// What is worth asking again.
+#[derive(Debug, Clone, Copy)]
+struct Patient;
+
+impl RetryPolicy for Patient {
+    fn should_retry(&self, error: &TransportError) -> bool {
+        match error {
+            TransportError::Transport(_) | TransportError::DeserError { .. } => true,
+            TransportError::ErrorResp(payload) => {
+                FAULTS.contains(&payload.code) && payload.as_revert_data().is_none()
+            }
+            _ => false,
+        }
+    }
+
+    fn backoff_hint(&self, _: &TransportError) -> Option<std::time::Duration> {
+        None
+    }
+}
 
 /// Looks for a receipt that went missing, and the time between two.
 const RECEIPT_LOOKS: u32 = 60;
@@ -68,6 +102,8 @@ impl Chain {
         let url = config.rpc_url.parse().map_err(|_| {
             NodeError::Config(format!("{} is no URL of a chain's node", config.rpc_url))
         })?;
+        let patience = RetryBackoffLayer::new_with_policy(TRIES, PAUSE_MS, u64::MAX, Patient);
+        let client = ClientBuilder::default().layer(patience).http(url);
         let me = signer.as_ref().map(PrivateKeySigner::address);
         let provider = match signer {
             // A nonce that was counted here would wait for ever after a reorganisation took the
@@ -78,9 +114,9 @@ impl Chain {
                 .with_simple_nonce_management()
                 .fetch_chain_id()
                 .wallet(EthereumWallet::from(signer))
-                .connect_http(url)
+                .connect_client(client)
                 .erased(),
-            None => ProviderBuilder::new().connect_http(url).erased(),
+            None => ProviderBuilder::new().connect_client(client).erased(),
         };
         provider
             .client()
@@ -165,8 +201,12 @@ impl Chain {
         let pending = self.provider.send_transaction(request).await;
         let pending = pending.map_err(|e| refusal("a transaction", e))?;
         let hash = *pending.tx_hash();
-        let receipt = match pending.get_receipt().await {
+        // A reorganisation can take it away for good, and nobody would ever tell.
+        let receipt = match pending.with_timeout(Some(PATIENCE)).get_receipt().await {
             Ok(receipt) => receipt,
+            Err(PendingTransactionError::TxWatcher(_)) => {
+                return Err(NodeError::Cannot(format!("transaction {hash} came into no block")));
+            }
             Err(PendingTransactionError::TransportError(error)) => {
                 self.receipt(hash).await?.ok_or_else(|| asking("a receipt")(error))?
             }

@@ -6,7 +6,7 @@ import { mnemonicToAccount } from "viem/accounts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 const abi = (name) => JSON.parse(readFileSync(`solidity/out/${name}.sol/${name}.json`)).abi;
-const ABI = Object.fromEntries(["Model", "ModelFactory", "Jobs", "Jury", "Roster", "Scores", "Vault", "ParameterStore"].map((name) => [name, abi(name)]));
+export const ABI = Object.fromEntries(["Model", "ModelFactory", "Jobs", "Jury", "Roster", "Scores", "Vault", "ParameterStore"].map((name) => [name, abi(name)]));
 
 export const person = (index) => mnemonicToAccount(MNEMONIC, { addressIndex: index });
 // Anvil's first account deploys, and so made the sample model.

@@ -190,7 +190,8 @@ impl Crowd {
         let users: Vec<Address> = (0..20).map(|i| account(500_000 + i)).collect();
         for user in &users {
             world.fund(*user);
-            let call = Model::transferCall { to: *user, amount: U256::from(2_000 * 10u128.pow(18)) };
+            let call =
+                Model::transferCall { to: *user, amount: U256::from(2_000 * 10u128.pow(18)) };
             world.send(creator, model, &call, 0).expect("users have tokens");
         }
         let (roster, jury) = (world.at("Roster"), world.at("Jury"));
@@ -208,7 +209,15 @@ impl Crowd {
                 world
                     .send(address, roster, &Roster::enlistCall { model, kinds }, BOND)
                     .expect("it waits in line");
-                workers.push(Worker { address, class, owner: busy.len() - 1, lost: 0, tokens: 0, coins: 0, jobs: 0 });
+                workers.push(Worker {
+                    address,
+                    class,
+                    owner: busy.len() - 1,
+                    lost: 0,
+                    tokens: 0,
+                    coins: 0,
+                    jobs: 0,
+                });
             }
         }
         let auditors: Vec<Address> = (0..AUDITORS).map(|i| account(900_000 + i)).collect();
@@ -340,7 +349,7 @@ impl Crowd {
         for (i, worker) in self.workers.iter().enumerate().filter(|(_, worker)| serves(worker)) {
             let drawn = keccak256((job, worker.address, hash).abi_encode_params());
             let number = u128::from_be_bytes(drawn[16..].try_into().expect("half a hash"));
-            let place = (U256::from(number) * U256::from(many) >> 128usize).to::<u128>();
+            let place = ((U256::from(number) * U256::from(many)) >> 128usize).to::<u128>();
             if place < PLACES && worker.lost < BANKROLL {
                 line.push((place, i));
             }
@@ -396,7 +405,9 @@ impl Crowd {
         let (right, output) = match worker.class {
             Class::Lazy | Class::Colluding => (false, keccak256(("noise", id).abi_encode_params())),
             // Another's work, under its own name.
-            Class::Copying => (false, keccak256(("the answer", id.saturating_sub(1)).abi_encode_params())),
+            Class::Copying => {
+                (false, keccak256(("the answer", id.saturating_sub(1)).abi_encode_params()))
+            }
             _ => (true, honest),
         };
         let result = IJobs::Result {
@@ -485,7 +496,8 @@ impl Crowd {
             let corrupt = place.is_some_and(|place| (place as u64) < COLLUDING);
             if friends && corrupt { claimed } else { honest }
         };
-        let votes: Vec<(Address, B256)> = jurors.iter().map(|juror| (*juror, finds(juror))).collect();
+        let votes: Vec<(Address, B256)> =
+            jurors.iter().map(|juror| (*juror, finds(juror))).collect();
         for (juror, finding) in &votes {
             let commitment = vote(case, *juror, *finding, SALT);
             let call = Jury::commitVoteCall { caseId: case, commitment };
@@ -495,7 +507,9 @@ impl Crowd {
             let call = Jury::revealVoteCall { caseId: case, finding: *finding, salt: SALT };
             self.world.send(*juror, jury, &call, 0).expect("a juror reveals");
         }
-        self.world.send(account(1), jury, &Jury::closeCall { caseId: case }, 0).expect("the case closes");
+        self.world
+            .send(account(1), jury, &Jury::closeCall { caseId: case }, 0)
+            .expect("the case closes");
         self.settle(id);
     }
 
@@ -508,7 +522,8 @@ impl Crowd {
         }
         let rejected = !self.world.since::<Jobs::JobRejected>(from, jobs).is_empty();
         let settled = self.world.since::<Model::JobSettled>(from, self.model);
-        let (place, right, challenger, training) = (job.worker, job.right, job.challenger, job.training);
+        let (place, right, challenger, training) =
+            (job.worker, job.right, job.challenger, job.training);
         let worker = &mut self.workers[place];
         if rejected {
             worker.lost += 1;
@@ -580,7 +595,8 @@ impl Crowd {
             .expect("weights are final");
         let held = self.world.read(scores, &Scores::epochOfCall { model, epoch });
         let sums = Ledger::board(self.ledger.epoch(epoch)).sums(epoch);
-        let emission = sums.emission_down(pool, 10u64.pow(15), U256::from(10u64.pow(15))).expect("it fits");
+        let emission =
+            sums.emission_down(pool, 10u64.pow(15), U256::from(10u64.pow(15))).expect("it fits");
         assert_eq!(U256::from(held.emission), emission, "emission of epoch {epoch}");
         let classes: HashMap<Address, usize> =
             self.workers.iter().enumerate().map(|(i, worker)| (worker.address, i)).collect();
@@ -595,7 +611,8 @@ impl Crowd {
             let amount = self.world.send(row.worker, scores, &call, 0).expect("it is claimed").0;
             let worker = &mut self.workers[classes[&row.worker]];
             worker.tokens += amount.to::<u128>();
-            *self.paid.entry(epoch).or_default().entry(worker.class).or_default() += amount.to::<u128>();
+            *self.paid.entry(epoch).or_default().entry(worker.class).or_default() +=
+                amount.to::<u128>();
         }
     }
 
@@ -615,9 +632,12 @@ impl Crowd {
         assert_eq!(held.inferences, report.head.units);
         assert_eq!(U256::from(held.paid), U256::from(report.head.paid));
         for row in &report.rows {
-            let held = self.world.read(scores, &Scores::scoreOfCall { model, epoch, worker: row.worker });
-            let found = (U256::from(row.train), U256::from(row.infer), row.trainings, row.inferences);
-            let there = (U256::from(held.train), U256::from(held.infer), held.trainings, held.inferences);
+            let held =
+                self.world.read(scores, &Scores::scoreOfCall { model, epoch, worker: row.worker });
+            let found =
+                (U256::from(row.train), U256::from(row.infer), row.trainings, row.inferences);
+            let there =
+                (U256::from(held.train), U256::from(held.infer), held.trainings, held.inferences);
             assert_eq!(found, there, "{}", row.worker);
             self.compared += 1;
         }
@@ -750,7 +770,8 @@ impl Report {
         let share = |wanted: fn(Class) -> bool| {
             let points = self.paid.values().enumerate().map(|(i, paid)| {
                 let all: u128 = paid.values().sum();
-                let part: u128 = paid.iter().filter(|(class, _)| wanted(**class)).map(|(_, n)| n).sum();
+                let part: u128 =
+                    paid.iter().filter(|(class, _)| wanted(**class)).map(|(_, n)| n).sum();
                 (i as f64 + 1.0, 100.0 * part as f64 / all.max(1) as f64)
             });
             points.collect()

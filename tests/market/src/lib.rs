@@ -8,13 +8,13 @@ use std::path::Path;
 
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, hex, keccak256};
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
-use delea_contracts_abi::{
-    ContractError, Model, ModelFactory,
-    bindings::factory::IModel,
-};
+use delea_contracts_abi::{ContractError, Model, ModelFactory, bindings::factory::IModel};
 use revm::{
     Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
-    context::{BlockEnv, CfgEnv, Journal, TxEnv, result::{ExecutionResult, Output}},
+    context::{
+        BlockEnv, CfgEnv, Journal, TxEnv,
+        result::{ExecutionResult, Output},
+    },
     database::{CacheDB, EmptyDB},
     state::AccountInfo,
 };
@@ -178,7 +178,12 @@ impl World {
     }
 
     /// A model with rules.
-    pub fn create(&mut self, creator: Address, rules: IModel::Rules, inference_unit: u64) -> Address {
+    pub fn create(
+        &mut self,
+        creator: Address,
+        rules: IModel::Rules,
+        inference_unit: u64,
+    ) -> Address {
         self.fund(creator);
         let params = delea_contracts_abi::bindings::factory::IModelFactory::CreateModel {
             name: "Simulated".into(),
@@ -233,8 +238,10 @@ pub fn vote(case: u64, juror: Address, finding: B256, salt: B256) -> B256 {
 fn creation_code(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../solidity/out");
     let file = root.join(format!("{name}.sol/{name}.json"));
-    let text = std::fs::read(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `forge build` in solidity first", file.display()));
+    let text = std::fs::read(&file).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `forge build` in solidity first", file.display())
+    });
     let artifact: serde_json::Value = serde_json::from_slice(&text).expect("an artifact is JSON");
-    hex::decode(artifact["bytecode"]["object"].as_str().expect("it has creation code")).expect("hex")
+    hex::decode(artifact["bytecode"]["object"].as_str().expect("it has creation code"))
+        .expect("hex")
 }

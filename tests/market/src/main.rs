@@ -19,7 +19,9 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().unwrap_or_else(|| panic!("{name} needs a value"));
-        let number = || value.parse::<u64>().unwrap_or_else(|_| panic!("{name} takes a number, not {value}"));
+        let number = || {
+            value.parse::<u64>().unwrap_or_else(|_| panic!("{name} takes a number, not {value}"))
+        };
         match name.as_str() {
             "--workers" => settings.workers = number(),
             "--epochs" => settings.epochs = number(),
@@ -39,7 +41,8 @@ fn main() {
     crowd.finish();
     let report = crowd.report();
     std::fs::create_dir_all(&out).expect("the folder can be made");
-    let write = |name: &str, text: String| std::fs::write(out.join(name), text).expect("it can be written");
+    let write =
+        |name: &str, text: String| std::fs::write(out.join(name), text).expect("it can be written");
     write("results.json", serde_json::to_string_pretty(&report.json()).expect("JSON"));
     write("earnings.svg", report.earnings_plot());
     write("honest-share.svg", report.share_plot());

@@ -26,7 +26,9 @@ pub(crate) fn lines(title: &str, x_label: &str, y_label: &str, lines: &[Line]) -
     let (x_most, y_most) = (most(|p| p.0).max(1.0), most(|p| p.1).max(1e-9) * 1.05);
     let y_least = all().map(|p| p.1).fold(0.0, f64::min) * 1.05;
     let x = |value: f64| LEFT + value / x_most * (WIDTH - LEFT - RIGHT);
-    let y = |value: f64| HEIGHT - BOTTOM - (value - y_least) / (y_most - y_least) * (HEIGHT - TOP - BOTTOM);
+    let y = |value: f64| {
+        HEIGHT - BOTTOM - (value - y_least) / (y_most - y_least) * (HEIGHT - TOP - BOTTOM)
+    };
     let mut svg = String::new();
     let _ = write!(
         svg,
@@ -77,7 +79,9 @@ pub(crate) fn lines(title: &str, x_label: &str, y_label: &str, lines: &[Line]) -
             .points
             .iter()
             .enumerate()
-            .map(|(n, (px, py))| format!("{}{:.1} {:.1}", if n == 0 { 'M' } else { 'L' }, x(*px), y(*py)))
+            .map(|(n, (px, py))| {
+                format!("{}{:.1} {:.1}", if n == 0 { 'M' } else { 'L' }, x(*px), y(*py))
+            })
             .collect();
         last = at.max(last + 14.0);
         let _ = write!(

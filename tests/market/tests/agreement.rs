@@ -60,7 +60,9 @@ fn every_score_weight_emission_and_claim_is_the_contracts() {
         let timeout = number(&mut rng, 1_000, u32::MAX.into()) as u32;
         // At the edge of what is late, now and then.
         let latency = match rng.random_range(0..4) {
-            0 => (u64::from(timeout) * 9 / 10).saturating_add_signed(rng.random_range(-1..=1)) as u32,
+            0 => {
+                (u64::from(timeout) * 9 / 10).saturating_add_signed(rng.random_range(-1..=1)) as u32
+            }
             _ => number(&mut rng, 1_000, u32::MAX.into()) as u32,
         };
         let job = Job {
@@ -86,7 +88,11 @@ fn every_score_weight_emission_and_claim_is_the_contracts() {
         };
         world.send(jobs, scores, &call, 0).expect("the job contract may record");
         let there = world.read(scores, &Scores::scoreCall { kind: kind.into(), latency, timeout });
-        assert_eq!(there, U256::from(score(kind, latency, timeout)), "{kind:?} {latency} of {timeout}");
+        assert_eq!(
+            there,
+            U256::from(score(kind, latency, timeout)),
+            "{kind:?} {latency} of {timeout}"
+        );
         board.add(&job);
         world.pass(u64::from(rng.random_bool(0.02)));
     }
@@ -120,7 +126,8 @@ fn every_score_weight_emission_and_claim_is_the_contracts() {
         assert_eq!(U256::from(held.emission), emission);
         for (worker, weight) in weights {
             let proof: Vec<B256> = tree.proof(worker, weight).unwrap();
-            let call = Scores::claimCall { model, epoch, worker, weight: U256::from(weight), proof };
+            let call =
+                Scores::claimCall { model, epoch, worker, weight: U256::from(weight), proof };
             let (amount, _) = world.send(worker, scores, &call, 0).expect("claimed");
             assert_eq!(amount, emission * U256::from(weight) / U256::from(WAD));
             *paid.entry(worker).or_default() += amount;

@@ -29,11 +29,9 @@ pub(super) fn Choose() -> impl IntoView {
         Load::Failed(reason) => {
             view! { <Failure title="The models could not be read" reason/> }.into_any()
         }
-        Load::Ready(models) => models
-            .into_iter()
-            .map(|model| view! { <ModelChoice model/> })
-            .collect_view()
-            .into_any(),
+        Load::Ready(models) => {
+            models.into_iter().map(|model| view! { <ModelChoice model/> }).collect_view().into_any()
+        }
     };
     let kind = move |id: &'static str,
                      label: &'static str,
@@ -61,72 +59,82 @@ pub(super) fn Choose() -> impl IntoView {
             market.choose(|c| c.idle = granted);
         });
     };
-    let summary = move || chosen.with(|c| {
-        let kinds = match (c.infer, c.train) {
-            (true, true) => "inferences and trainings",
-            (true, false) => "inferences",
-            _ => "trainings",
-        };
-        let mut words = format!("{kinds} for {}, with up to {} % of a processor core", format::plural(c.models.len() as u64, "model"), c.percent);
-        if c.mains {
-            words.push_str(", on mains power alone");
-        }
-        if c.idle {
-            words.push_str(", while nobody uses this computer");
-        }
-        format!("This tab does {words}. Stop to change it.")
-    });
-    let stop = move || view! {
-        <section class="panel">
-            <p data-testid="work-summary">{summary}</p>
-            <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| market.stop(app)>"Stop, and take the bonds back"</button>
-        </section>
+    let summary = move || {
+        chosen.with(|c| {
+            let kinds = match (c.infer, c.train) {
+                (true, true) => "inferences and trainings",
+                (true, false) => "inferences",
+                _ => "trainings",
+            };
+            let mut words = format!(
+                "{kinds} for {}, with up to {} % of a processor core",
+                format::plural(c.models.len() as u64, "model"),
+                c.percent
+            );
+            if c.mains {
+                words.push_str(", on mains power alone");
+            }
+            if c.idle {
+                words.push_str(", while nobody uses this computer");
+            }
+            format!("This tab does {words}. Stop to change it.")
+        })
     };
-    let start = move || view! {
-        <section class="panel">
-            <h2>"What to do"</h2>
-            <fieldset class="choices">
-                <legend>"Models"</legend>
-                {models}
-            </fieldset>
-            <fieldset class="choices">
-                <legend>"Kinds of jobs"</legend>
-                {kind("work-infer", "Inference", "answer questions; 0.3 points each", |c| c.infer, |c, v| c.infer = v)}
-                {kind("work-train", "Training", "train for others; 0.7 points each, and the reward", |c| c.train, |c, v| c.train = v)}
-            </fieldset>
-            <fieldset class="choices">
-                <legend>"Limits"</legend>
-                <label class="check">
-                    <span>"Use up to "</span>
-                    <select class="select" data-testid="work-share" on:change=move |event| {
-                        if let Ok(percent) = event_target_value(&event).parse() {
-                            market.choose(|c| c.percent = percent);
-                        }
-                    }>
-                        {SHARES.map(|percent| view! {
-                            <option value=percent.to_string() selected=move || chosen.with(|c| c.percent) == percent>{format!("{percent} %")}</option>
-                        })}
-                    </select>
-                    <span>" of one processor core’s time"</span>
-                </label>
-                {kind("work-mains", "Only on mains power", "where the browser says so", |c| c.mains, |c, v| c.mains = v)}
-                <label class="check">
-                    <input type="checkbox" data-testid="work-idle" prop:checked=move || chosen.with(|c| c.idle)
-                        on:change:target=move |event| idle(event.target().checked())/>
-                    <span><strong>"Only while nobody uses this computer"</strong>" "<span class="muted">"the browser asks once whether this page may know"</span></span>
-                </label>
-                <Show when=move || refused.get()>
-                    <p class="field-error" role="alert" data-testid="idle-refused">"This browser does not tell this page whether somebody uses the computer."</p>
+    let stop = move || {
+        view! {
+            <section class="panel">
+                <p data-testid="work-summary">{summary}</p>
+                <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| market.stop(app)>"Stop, and take the bonds back"</button>
+            </section>
+        }
+    };
+    let start = move || {
+        view! {
+            <section class="panel">
+                <h2>"What to do"</h2>
+                <fieldset class="choices">
+                    <legend>"Models"</legend>
+                    {models}
+                </fieldset>
+                <fieldset class="choices">
+                    <legend>"Kinds of jobs"</legend>
+                    {kind("work-infer", "Inference", "answer questions; 0.3 points each", |c| c.infer, |c, v| c.infer = v)}
+                    {kind("work-train", "Training", "train for others; 0.7 points each, and the reward", |c| c.train, |c, v| c.train = v)}
+                </fieldset>
+                <fieldset class="choices">
+                    <legend>"Limits"</legend>
+                    <label class="check">
+                        <span>"Use up to "</span>
+                        <select class="select" data-testid="work-share" on:change=move |event| {
+                            if let Ok(percent) = event_target_value(&event).parse() {
+                                market.choose(|c| c.percent = percent);
+                            }
+                        }>
+                            {SHARES.map(|percent| view! {
+                                <option value=percent.to_string() selected=move || chosen.with(|c| c.percent) == percent>{format!("{percent} %")}</option>
+                            })}
+                        </select>
+                        <span>" of one processor core’s time"</span>
+                    </label>
+                    {kind("work-mains", "Only on mains power", "where the browser says so", |c| c.mains, |c, v| c.mains = v)}
+                    <label class="check">
+                        <input type="checkbox" data-testid="work-idle" prop:checked=move || chosen.with(|c| c.idle)
+                            on:change:target=move |event| idle(event.target().checked())/>
+                        <span><strong>"Only while nobody uses this computer"</strong>" "<span class="muted">"the browser asks once whether this page may know"</span></span>
+                    </label>
+                    <Show when=move || refused.get()>
+                        <p class="field-error" role="alert" data-testid="idle-refused">"This browser does not tell this page whether somebody uses the computer."</p>
+                    </Show>
+                </fieldset>
+                <p class="small-print muted">
+                    "Jobs run on the processor: others must be able to repeat them bit for bit, which graphics cards do not allow. Your wallet signs taking a job, sealing it, showing it, and receiving."
+                </p>
+                <button class="button primary" data-testid="work-start" disabled=move || !ready() on:click=move |_| market.start(app)>"Start working"</button>
+                <Show when=move || !ready()>
+                    <p class="muted">"Choose a model and a kind of job first."</p>
                 </Show>
-            </fieldset>
-            <p class="small-print muted">
-                "Jobs run on the processor: others must be able to repeat them bit for bit, which graphics cards do not allow. Your wallet signs taking a job, sealing it, showing it, and receiving."
-            </p>
-            <button class="button primary" data-testid="work-start" disabled=move || !ready() on:click=move |_| market.start(app)>"Start working"</button>
-            <Show when=move || !ready()>
-                <p class="muted">"Choose a model and a kind of job first."</p>
-            </Show>
-        </section>
+            </section>
+        }
     };
     move || if on.get() { stop().into_any() } else { start().into_any() }
 }

@@ -1,0 +1,267 @@
+// A long run of everything at once, while everything breaks: workers that are killed, a chain that restarts and reorganises,
+// and a node of it that fails three times in ten. In the end nothing was paid twice, nothing is lost, every bond is where it
+// belongs, and everybody computes the same weights.
+//   DELEA_NODE=… [SOAK_JOBS=2000] node --test tests/node/soak.mjs
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { parseEventLogs, toHex } from "viem";
+import { startChain, rpc } from "../../local/chain.mjs";
+import { cidOf, digestOf } from "../../local/content.mjs";
+import { ABI, Protocol, person } from "../browser/protocol.mjs";
+import { World } from "../browser/world.mjs";
+import { Bench, Node, keyOf, question, readQuestion, run } from "./nodes.mjs";
+
+const JOBS = Number(process.env.SOAK_JOBS ?? 2000);
+const PROCESSES = 4;
+const ACCOUNTS = 5;
+const AUDITORS = 4;
+const FAILING = 0.3;
+const OPEN_AT_ONCE = 40;
+const [OPEN, CLAIMED, COMMITTED, REVEALED, SETTLED, REJECTED, EXPIRED] = [1, 2, 3, 4, 5, 6, 7];
+const STATES = { [OPEN]: "open", [CLAIMED]: "claimed", [COMMITTED]: "committed", [REVEALED]: "revealed", [SETTLED]: "settled", [REJECTED]: "rejected", [EXPIRED]: "expired" };
+const NOTHING = `0x${"00".repeat(32)}`;
+const COINS = `0x${"00".repeat(20)}`;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+
+/** A chain's node in front of the real one, which fails often: before it has done what it was asked, or after. */
+class Flaky {
+  static async open(chain) {
+    const flaky = new Flaky();
+    flaky.on = false;
+    flaky.failures = 0;
+    flaky.server = createServer(async (request, response) => {
+      let body = "";
+      for await (const part of request) body += part;
+      const fails = flaky.on && Math.random() < FAILING;
+      flaky.failures += fails;
+      const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+      const forward = async () => (await fetch(chain, { method: "POST", body, headers: { "content-type": "application/json" } })).text();
+      try {
+        if (!fails) return response.writeHead(200, { "content-type": "application/json" }).end(await forward());
+        switch (Math.floor(Math.random() * 5)) {
+          case 0: return json({ error: "bad gateway" }, 502);
+          case 1: return json({ jsonrpc: "2.0", id: JSON.parse(body).id ?? 1, error: { code: -32603, message: "internal error" } });
+          case 2: return json({ jsonrpc: "2.0", id: JSON.parse(body).id ?? 1, error: { code: 429, message: "too many requests" } }, 429);
+          case 3: return response.destroy();
+          // It was done, but nobody is told.
+          default: return void (await forward(), response.destroy());
+        }
+      } catch {
+        response.destroy();
+      }
+    });
+    await new Promise((resolve) => flaky.server.listen(0, "127.0.0.1", resolve));
+    flaky.url = `http://127.0.0.1:${flaky.server.address().port}`;
+    return flaky;
+  }
+}
+
+/** A node that is started again whenever it ends. */
+class Supervised {
+  constructor(world, name, args, env) {
+    Object.assign(this, { world, name, args, env, starts: 0, going: true, deaths: [] });
+    this.#start();
+  }
+
+  #start() {
+    this.starts++;
+    this.node = new Node(this.world, person(0), this.name, this.args, { env: this.env });
+    this.node.ended.then(async (code) => {
+      if (code !== "SIGKILL") this.deaths.push(this.node.lines.slice(-2).join(" | "));
+      if (!this.going) return;
+      await pause(500);
+      if (this.going) this.#start();
+    });
+  }
+
+  kill() {
+    this.node.child.kill("SIGKILL");
+  }
+
+  async stop() {
+    this.going = false;
+    await this.node.stop();
+  }
+}
+
+test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () => {
+  const world = await World.start();
+  const flaky = await Flaky.open(world.rpcUrl);
+  const protocol = await new Protocol(world).sibling({ challengeWindow: 20, inferLease: 240, juryPhase: 60 });
+  const bench = await Bench.open(world, protocol);
+  const user = person(5);
+  await protocol.give(user.address, 20_000);
+  const cheat = person(6);
+  const { bond } = await protocol.read("Model", "rules");
+  await protocol.send(cheat, "Roster", "enlist", [protocol.model, 2], bond);
+
+  // Anvil's ten accounts have coins; the workers get theirs from them.
+  const workers = Array.from({ length: PROCESSES * ACCOUNTS }, (_, i) => person(100 + i));
+  const auditors = Array.from({ length: AUDITORS }, (_, i) => person(200 + i));
+  const validator = person(300);
+  for (const { address } of [...workers, ...auditors, validator]) {
+    await protocol.chain.request({ method: "anvil_setBalance", params: [address, toHex(10n ** 20n)] });
+  }
+  const common = ["--rpc-url", flaky.url];
+  const nodes = [
+    ...Array.from({ length: PROCESSES }, (_, i) => new Supervised(
+      world, `workers-${i}`, ["serve", "--model", protocol.model, "--threads", "1", ...common],
+      { DELEA_PRIVATE_KEY: workers.slice(i * ACCOUNTS, (i + 1) * ACCOUNTS).map(keyOf).join(",") },
+    )),
+    ...auditors.map((auditor, i) => new Supervised(world, `auditor-${i}`, ["audit", "--sample", "0.2", ...common], { DELEA_PRIVATE_KEY: keyOf(auditor) })),
+    new Supervised(world, "validator", ["validate", "--model", protocol.model, ...common], { DELEA_PRIVATE_KEY: keyOf(validator) }),
+  ];
+  for (const worker of workers) await protocol.event("Roster", "Enlisted", (log) => log.worker === worker.address);
+  flaky.on = true;
+
+  let over = false;
+  let busy = Promise.resolve();
+  // One thing at a time may be done to the chain itself.
+  const alone = (work) => (busy = busy.then(work, work));
+  const calm = async (work) => {
+    for (;;) {
+      try {
+        return await alone(work);
+      } catch (error) {
+        if (over) throw error;
+        await pause(300);
+      }
+    }
+  };
+  const counts = { killed: 0, restarts: 0, reorgs: 0, lies: 0 };
+  const loops = [];
+  const loop = (work, every) => loops.push((async () => {
+    while (!over) {
+      await pause(every());
+      if (!over) await work().catch(() => {});
+    }
+  })());
+  loop(() => calm(() => protocol.pass(2)), () => 700);
+  loop(async () => (pick(nodes).kill(), counts.killed++), () => 15_000 + Math.random() * 15_000);
+  loop(() => calm(async () => {
+    await rpc(world.rpcUrl, "anvil_reorg", [5, []]);
+    counts.reorgs++;
+  }), () => 40_000);
+  loop(() => calm(async () => {
+    await world.chain.stop();
+    world.chain = await startChain({ port: world.chainPort, stateFile: `${world.folder}/first.json` });
+    counts.restarts++;
+  }), () => 90_000);
+  // The cheat takes what it can and answers with noise.
+  loop(async () => {
+    const count = await protocol.read("Jobs", "jobCount");
+    const jobs = await protocol.read("Jobs", "jobs", [count > 100n ? count - 100n : 0n, 100n]);
+    const first = count > 100n ? count - 99n : 1n;
+    for (const [i, job] of jobs.entries()) {
+      const id = first + BigInt(i);
+      if (job.state === OPEN && Math.random() < 0.03) await protocol.send(cheat, "Jobs", "claim", [id, 0n], bond).catch(() => {});
+      if (job.worker !== cheat.address) continue;
+      if (job.state === CLAIMED) {
+        const file = Buffer.from(await (await fetch(`${world.url}/ipfs/${cidOf(job.input)}`)).arrayBuffer());
+        const output = await world.content.put(bench.wrong(readQuestion(file)));
+        lies.set(id, await protocol.commit(cheat, id, { output, checkpointRoot: NOTHING, accuracyPpm: 0 }));
+        counts.lies++;
+      }
+      if (job.state === COMMITTED && lies.has(id)) await protocol.send(cheat, "Jobs", "reveal", [id, lies.get(id), "0x"]).catch(() => {});
+      if (job.state === REVEALED && lies.has(id)) await protocol.send(cheat, "Jobs", "settle", [id, lies.get(id)]).catch(() => {});
+    }
+  }, () => 3_000);
+  const lies = new Map();
+
+  const isOver = ({ state }) => state === SETTLED || state === REJECTED || state === EXPIRED;
+  const all = async () => {
+    const count = await protocol.read("Jobs", "jobCount");
+    const pages = [];
+    for (let offset = 0n; offset < count; offset += 200n) pages.push(await protocol.read("Jobs", "jobs", [offset, 200n]));
+    return pages.flat();
+  };
+  const start = Date.now();
+  let nonce = 0;
+  for (;;) {
+    const jobs = await calm(all);
+    const live = jobs.filter((job) => !isOver(job)).length;
+    const ended = jobs.length - live;
+    if (ended >= JOBS) break;
+    if (nonce % 100 < OPEN_AT_ONCE - live) console.log(`# ${ended} of ${JOBS} jobs over, ${live} live, ${Math.round((Date.now() - start) / 1000)} s, ${JSON.stringify(counts)}, ${flaky.failures} failures`);
+    for (let i = live; i < OPEN_AT_ONCE && jobs.length < JOBS + 200; i++) {
+      const examples = bench.examples(1 + (nonce % 3));
+      const file = question(examples, toHex(++nonce, { size: 32 }));
+      await world.content.put(file);
+      await calm(() => protocol.ask(user, digestOf(file), examples.length));
+    }
+    await pause(2_000);
+  }
+  // What is under way comes to its end; what nobody takes any more is taken back.
+  for (;;) {
+    const jobs = await calm(all);
+    const live = jobs.map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
+    if (live.length === 0) break;
+    for (const [id, job] of live) {
+      if (job.state === OPEN) await protocol.send(user, "Jobs", "cancel", [id]).catch(() => {});
+      if (job.state === CLAIMED || job.state === COMMITTED) await protocol.send(user, "Jobs", "lapse", [id]).catch(() => {});
+    }
+    await pause(2_000);
+  }
+  await protocol.nextEpoch();
+  await protocol.nextEpoch();
+  await protocol.nextEpoch();
+  const now = await protocol.read("Scores", "currentEpoch");
+
+  const jobs = await all();
+  const raw = await protocol.chain.request({ method: "eth_getLogs", params: [{ address: protocol.model, fromBlock: "0x0" }] });
+  const settled = parseEventLogs({ abi: ABI.Model, logs: raw, eventName: "JobSettled" }).map(({ args }) => args);
+  // Every epoch that anybody scored in is divided by now, or soon.
+  const epochs = [...new Set(parseEventLogs({
+    abi: ABI.Scores, eventName: "Scored",
+    logs: await protocol.chain.request({ method: "eth_getLogs", params: [{ address: protocol.contracts.Scores, fromBlock: "0x0" }] }),
+  }).filter(({ args }) => args.model === protocol.model).map(({ args }) => args.epoch))];
+  const statuses = new Map();
+  for (let tries = 0; tries < 600; tries++) {
+    for (const epoch of epochs.filter((epoch) => !(statuses.get(epoch) >= 2))) {
+      statuses.set(epoch, (await calm(() => protocol.read("Scores", "epochOf", [protocol.model, epoch]))).status);
+    }
+    if ([...statuses.values()].every((status) => status >= 2)) break;
+    await pause(1_000);
+  }
+  over = true;
+  await Promise.all(loops);
+  await busy.catch(() => {});
+  for (const node of nodes) await node.stop();
+  flaky.on = false;
+
+  const ends = Object.groupBy(jobs, ({ state }) => STATES[state]);
+  console.log(`# ended: ${JSON.stringify(Object.fromEntries(Object.entries(ends).map(([state, list]) => [state, list.length])))}, ${JSON.stringify(counts)}, ${flaky.failures} failures, ${nodes.reduce((sum, { starts }) => sum + starts, 0)} starts`);
+  // None is paid twice, and none that is settled is missing in the log.
+  const paid = settled.filter(({ job }) => job !== 0n).map(({ job }) => job);
+  assert.equal(new Set(paid).size, paid.length, "a job was paid twice");
+  assert.deepEqual([...paid].sort((a, b) => Number(a - b)), jobs.flatMap(({ state }, i) => (state === SETTLED ? [BigInt(i + 1)] : [])));
+  assert.ok(jobs.length >= JOBS && paid.length >= JOBS * 0.9, `${paid.length} of ${jobs.length} were paid`);
+  // The cheat was found out.
+  const refuted = jobs.filter(({ state, worker }) => state === REJECTED && worker === cheat.address);
+  assert.ok(counts.lies === 0 || refuted.length > 0, `${counts.lies} lies, none refuted`);
+  assert.ok(jobs.every(({ state, worker }) => state !== REJECTED || worker === cheat.address), "an honest answer was refuted");
+  // Bonds are where they belong.
+  const held = (owner) => protocol.read("Vault", "held", [COINS, owner]);
+  assert.equal(await held(protocol.contracts.Jobs), 0n, "a bond of a job is left");
+  const seats = await protocol.read("Roster", "waiting", [protocol.model, 1]);
+  assert.equal(await held(protocol.contracts.Roster), BigInt(seats) * bond);
+  const people = [...workers, ...auditors, validator, cheat, user, person(0)].map(({ address }) => address);
+  const free = await Promise.all(people.map((address) => protocol.read("Vault", "free", [COINS, address])));
+  const owners = await Promise.all(["Jobs", "Jury", "Scores", "Roster"].map((name) => held(protocol.contracts[name])));
+  const sum = [...free, ...owners].reduce((total, amount) => total + amount, 0n);
+  assert.equal(await protocol.chain.getBalance({ address: protocol.contracts.Vault }), sum, "coins are lost in the vault");
+  // Epochs are divided, by what every client computes.
+  assert.ok([...statuses.values()].every((status) => status >= 2), "an epoch was never divided");
+  for (const epoch of epochs.filter((epoch) => epoch < now).slice(-3)) {
+    const [one, other] = await Promise.all([
+      run(world, person(0), ["score", protocol.model, "--epoch", `${epoch}`]),
+      run(world, person(0), ["score", protocol.model, "--epoch", `${epoch}`, "--rpc-url", flaky.url]),
+    ]);
+    assert.equal(one.code, 0, one.lines.join("\n"));
+    assert.equal(one.output, other.output);
+  }
+  await world.stop();
+  flaky.server.close();
+});

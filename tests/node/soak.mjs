@@ -116,6 +116,8 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   for (const worker of workers) await protocol.event("Roster", "Enlisted", (log) => log.worker === worker.address);
   flaky.on = true;
 
+  const start = Date.now();
+  const say = (words) => console.log(`# ${Math.round((Date.now() - start) / 1000)} s: ${words}`);
   let over = false;
   let busy = Promise.resolve();
   // One thing at a time may be done to the chain itself.
@@ -142,12 +144,15 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   loop(async () => (pick(nodes).kill(), counts.killed++), () => 15_000 + Math.random() * 15_000);
   loop(() => calm(async () => {
     await rpc(world.rpcUrl, "anvil_reorg", [5, []]);
+    say("the chain has reorganised");
     counts.reorgs++;
   }), () => 40_000);
   loop(() => calm(async () => {
+    say("the chain stops");
     await world.chain.stop();
     world.chain = await startChain({ port: world.chainPort, stateFile: `${world.folder}/first.json` });
     counts.restarts++;
+    say("the chain is back");
   }), () => 90_000);
   // The cheat takes what it can and answers with noise.
   loop(async () => {
@@ -177,14 +182,13 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     for (let offset = 0n; offset < count; offset += 200n) pages.push(await protocol.read("Jobs", "jobs", [offset, 200n]));
     return pages.flat();
   };
-  const start = Date.now();
-  let nonce = 0;
+  let [nonce, told] = [0, 0];
   for (;;) {
     const jobs = await calm(all);
     const live = jobs.filter((job) => !isOver(job)).length;
     const ended = jobs.length - live;
     if (ended >= JOBS) break;
-    if (nonce % 100 < OPEN_AT_ONCE - live) console.log(`# ${ended} of ${JOBS} jobs over, ${live} live, ${Math.round((Date.now() - start) / 1000)} s, ${JSON.stringify(counts)}, ${flaky.failures} failures`);
+    if (Date.now() - told > 20_000 && (told = Date.now())) say(`${ended} of ${JOBS} jobs over, ${live} live, ${JSON.stringify(counts)}, ${flaky.failures} failures`);
     for (let i = live; i < OPEN_AT_ONCE && jobs.length < JOBS + 200; i++) {
       const examples = bench.examples(1 + (nonce % 3));
       const file = question(examples, toHex(++nonce, { size: 32 }));
@@ -193,11 +197,13 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     }
     await pause(2_000);
   }
+  say("no more jobs are opened");
   // What is under way comes to its end; what nobody takes any more is taken back.
   for (;;) {
     const jobs = await calm(all);
     const live = jobs.map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
     if (live.length === 0) break;
+    say(`${live.length} left: ${live.slice(0, 8).map(([id, { state }]) => `${id} ${STATES[state]}`)}`);
     for (const [id, job] of live) {
       if (job.state === OPEN) await protocol.send(user, "Jobs", "cancel", [id]).catch(() => {});
       if (job.state === CLAIMED || job.state === COMMITTED) await protocol.send(user, "Jobs", "lapse", [id]).catch(() => {});

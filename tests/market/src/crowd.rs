@@ -37,6 +37,9 @@ const COLLUDING: u64 = 12;
 const CHECKED: f64 = 0.25;
 /// Bonds after which a cheat has nothing left to put at stake.
 const BANKROLL: u32 = 12;
+/// Weight of an inference, and speed of the curve, WAD: one costs about half a token.
+const UNIT: u64 = 500_000_000_000_000;
+const ALPHA: u64 = 1_000_000_000_000_000;
 const SALT: B256 = B256::repeat_byte(7);
 
 /// How somebody works.
@@ -162,6 +165,8 @@ pub(crate) struct Crowd {
     compared: u64,
     /// Emission by epoch and class.
     paid: BTreeMap<u64, BTreeMap<Class, u128>>,
+    /// Bonds lost by epoch and class.
+    refuted: BTreeMap<u64, BTreeMap<Class, u32>>,
     caught: BTreeMap<Class, u32>,
     unnoticed: BTreeMap<Class, u32>,
     late: u32,
@@ -186,7 +191,7 @@ impl Crowd {
             roundLength: ROUND as u32,
             minImprovementPpm: 0,
         };
-        let model = world.create(creator, rules, 10u64.pow(15));
+        let model = world.create(creator, rules, UNIT);
         let users: Vec<Address> = (0..20).map(|i| account(500_000 + i)).collect();
         for user in &users {
             world.fund(*user);
@@ -249,6 +254,7 @@ impl Crowd {
             read: 0,
             compared: 0,
             paid: BTreeMap::new(),
+            refuted: BTreeMap::new(),
             caught: BTreeMap::new(),
             unnoticed: BTreeMap::new(),
             late: 0,
@@ -528,6 +534,8 @@ impl Crowd {
         if rejected {
             worker.lost += 1;
             *self.caught.entry(worker.class).or_default() += 1;
+            let epoch = self.world.block() / EPOCH_BLOCKS;
+            *self.refuted.entry(epoch).or_default().entry(worker.class).or_default() += 1;
             return self.forsake(id);
         }
         worker.jobs += 1;
@@ -596,7 +604,7 @@ impl Crowd {
         let held = self.world.read(scores, &Scores::epochOfCall { model, epoch });
         let sums = Ledger::board(self.ledger.epoch(epoch)).sums(epoch);
         let emission =
-            sums.emission_down(pool, 10u64.pow(15), U256::from(10u64.pow(15))).expect("it fits");
+            sums.emission_down(pool, UNIT, U256::from(ALPHA)).expect("it fits");
         assert_eq!(U256::from(held.emission), emission, "emission of epoch {epoch}");
         let classes: HashMap<Address, usize> =
             self.workers.iter().enumerate().map(|(i, worker)| (worker.address, i)).collect();
@@ -662,6 +670,7 @@ impl Crowd {
         Report {
             sums: sums.into_values().collect(),
             paid: self.paid.clone(),
+            refuted: self.refuted.clone(),
             entries: self.ledger.lines().len(),
             compared: self.compared,
             late: self.late,
@@ -690,12 +699,13 @@ impl Sum {
 }
 
 /// Tokens that one bond is worth here.
-const BOND_TOKENS: f64 = 20.0;
+const BOND_TOKENS: f64 = 10.0;
 
 /// All figures.
 pub(crate) struct Report {
     sums: Vec<Sum>,
     paid: BTreeMap<u64, BTreeMap<Class, u128>>,
+    refuted: BTreeMap<u64, BTreeMap<Class, u32>>,
     entries: usize,
     compared: u64,
     late: u32,
@@ -749,20 +759,22 @@ impl Report {
         })
     }
 
-    /// Tokens of a worker of each class, over time.
+    /// What a worker of each class got out of epochs, less what it lost in bonds, over time.
     pub(crate) fn earnings_plot(&self) -> String {
         let lines: Vec<Line> = self
             .rows()
             .map(|(class, sum)| {
                 let mut all = 0.0;
-                let points = self.paid.values().enumerate().map(|(i, paid)| {
+                let points = self.paid.iter().enumerate().map(|(i, (epoch, paid))| {
                     all += paid.get(&class).copied().unwrap_or_default() as f64 / 1e18;
+                    let lost = self.refuted.get(epoch).and_then(|lost| lost.get(&class));
+                    all -= f64::from(lost.copied().unwrap_or_default()) * BOND_TOKENS;
                     (i as f64 + 1.0, all / f64::from(sum.workers.max(1)))
                 });
                 Line { name: class.name().into(), points: points.collect() }
             })
             .collect();
-        plot::lines("What a worker of each kind was paid", "epoch", "tokens", &lines)
+        plot::lines("Paid to a worker of each kind, less its lost bonds", "epoch", "tokens", &lines)
     }
 
     /// Share of each epoch's emission that went to those who did their work.

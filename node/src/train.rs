@@ -70,6 +70,17 @@ struct Kept {
 }
 
 impl Kept {
+    /// An inference's, which has no checkpoints.
+    fn of(result: &IJobs::Result) -> Self {
+        Self {
+            seed: B256::ZERO,
+            output: Digest(result.output.0),
+            checkpoint_root: Digest(result.checkpointRoot.0),
+            accuracy_ppm: result.accuracyPpm,
+            trace: Trace::default(),
+        }
+    }
+
     fn result(&self) -> IJobs::Result {
         IJobs::Result {
             output: self.output.0.into(),
@@ -214,7 +225,8 @@ impl Worker {
             JobState::Claimed => self.commit(id, &job).await,
             JobState::Committed => self.reveal(id, &job).await,
             JobState::Revealed => {
-                let result = self.kept(id)?.result();
+                // From the log: what was kept is deleted once a job is over, and a reorganisation can take that back.
+                let result = chain.claimed(id, &job).await?.result;
                 chain.send(contract, Jobs::settleCall { id, result }, U256::ZERO).await.map(drop)
             }
             _ => return self.over(id, state),
@@ -271,13 +283,11 @@ impl Worker {
     async fn answer(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
         let chain = &self.desk.chain;
         let answer = self.desk.answer(job).await?;
-        let kept = Kept {
-            seed: B256::ZERO,
-            output: Digest::of(&answer),
-            checkpoint_root: Digest([0; 32]),
-            accuracy_ppm: 0,
-            trace: Trace::default(),
-        };
+        let kept = Kept::of(&IJobs::Result {
+            output: Digest::of(&answer).0.into(),
+            checkpointRoot: B256::ZERO,
+            accuracyPpm: 0,
+        });
         self.keep(id, &kept)?;
         self.desk.blobs.publish(answer, "the answer").await?;
         // Whoever asked could hide the question afterwards, and doubt an answer that nobody can check.
@@ -318,7 +328,10 @@ impl Worker {
 
     async fn reveal(&self, id: u64, job: &IJobs::Job) -> Result<(), NodeError> {
         let chain = &self.desk.chain;
-        let kept = self.kept(id)?;
+        let kept = match self.kept(id) {
+            Err(_) if is_inference(job) => Kept::of(&chain.claimed(id, job).await?.result),
+            kept => kept?,
+        };
         let draw = chain.block_hash(job.commitBlock.to()).await?.unwrap_or_default();
         for part in commitment::drawn(draw.0, job.units, commitment::CHECKED_SEGMENTS) {
             let start = commitment::start_of(part);

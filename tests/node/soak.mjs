@@ -203,7 +203,10 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     const jobs = await calm(all);
     const live = jobs.map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
     if (live.length === 0) break;
-    say(`${live.length} left: ${live.slice(0, 8).map(([id, { state }]) => `${id} ${STATES[state]}`)}`);
+    if (Date.now() - told > 20_000 && (told = Date.now())) {
+      say(`${live.length} left: ${live.slice(0, 8).map(([id, { state, caseId }]) => `${id} ${STATES[state]}${caseId ? ` (case ${caseId})` : ""}`)}`);
+      for (const { name, node } of nodes) console.log(`# ${name}: ${node.lines.filter((line) => line.includes("WARN") || line.includes("ERROR")).slice(-2).map((line) => line.slice(0, 400)).join("\n#   ")}`);
+    }
     for (const [id, job] of live) {
       if (job.state === OPEN) await protocol.send(user, "Jobs", "cancel", [id]).catch(() => {});
       if (job.state === CLAIMED || job.state === COMMITTED) await protocol.send(user, "Jobs", "lapse", [id]).catch(() => {});

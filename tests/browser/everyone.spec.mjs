@@ -1,18 +1,6 @@
 // For everyone: phone, keyboard, dark, and no serious finding of axe-core on any page.
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { Protocol, person } from "./protocol.mjs";
-import { expect, finished, openModel, picture, start, test } from "./fixtures.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-async function findings(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join("; ")}`);
-}
+import { expect, findings, finished, openModel, picture, start, test } from "./fixtures.mjs";
 
 const settled = (page) => page.waitForFunction(() => !document.querySelector('[data-testid="loading"]'));
 
@@ -27,7 +15,7 @@ for (const [name, viewport] of [["desktop", { width: 1280, height: 800 }], ["pho
       if ((await protocol.read("Jobs", "jobCount")) === 0n) await (await protocol.sibling({})).reveal(person(9));
       for (const [title, path] of [
         ["explore", "/"], ["overview", model], ["train", `${model}/train`], ["use", `${model}/use`], ["token", `${model}/token`],
-        ["history", `${model}/history`], ["job", "/job/1"], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],
+        ["history", `${model}/history`], ["scores", `${model}/scores`], ["work", "/work"], ["job", "/job/1"], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],
       ]) {
         await page.goto(world.url + path);
         await page.getByRole("heading", { level: 1 }).first().waitFor();

@@ -1,4 +1,6 @@
 // What every browser test starts from: a whole Delea, a tab in it, and a person's usual steps.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { test as base, expect } from "@playwright/test";
 import { World } from "./world.mjs";
@@ -31,6 +33,17 @@ export const test = base.extend({
     expect(thrown).toEqual([]);
   },
 });
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// What axe-core finds serious on the page as it stands.
+export async function findings(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => axe.run());
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join("; ")}`);
+}
 
 export const picture = (page, name) => page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
 

@@ -1,7 +1,7 @@
 // Scores: the job log read and computed again in the tab, compared line by line, posted, doubted, and claimed.
 import { readFile } from "node:fs/promises";
 import { keccak256, toHex } from "viem";
-import { addWallet, connect, expect, picture, test } from "./fixtures.mjs";
+import { addWallet, connect, expect, findings, picture, test } from "./fixtures.mjs";
 import { ALICE } from "./wallet.mjs";
 import { Protocol, person } from "./protocol.mjs";
 
@@ -70,6 +70,7 @@ test("scores are computed from the log in the tab, posted, made final and claime
   const held = await protocol.read("Scores", "epochOf", [protocol.model, epoch]);
   expect(held.root).toBe(whole.root);
   await picture(page, "scores-posted");
+  expect(await findings(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: "dark" });
   await picture(page, "scores-posted-phone-dark");
@@ -97,8 +98,11 @@ test("wrong weights are warned of, doubted and refuted", async ({ page, world })
   await protocol.send(person(8), "Scores", "postWeights", [protocol.model, epoch, keccak256("0x1234")], bond);
 
   await addWallet(page, world, { accounts: [ALICE] });
-  await open(page, world, protocol, `?epoch=${epoch}`);
+  // Whoever looks at the model is told, on whatever tab.
+  await page.goto(`${world.url}/model/${protocol.model}`);
   await connect(page);
+  await expect(page.getByTestId("weights-warning")).toContainText(`epoch ${epoch}`);
+  await page.getByTestId("weights-warning").getByRole("link").click();
   await expect(page.getByTestId("posted-equal")).toHaveAttribute("data-equal", "false");
   await picture(page, "scores-wrong");
   const download = page.waitForEvent("download");

@@ -1,5 +1,5 @@
 // The tab as a worker: it waits in line, answers and trains for others, keeps to its limits, and is paid.
-import { addWallet, connect, expect, picture, test } from "./fixtures.mjs";
+import { addWallet, connect, expect, findings, picture, test } from "./fixtures.mjs";
 import { Bench, question } from "../node/nodes.mjs";
 import { cidOf, digestOf } from "../../local/content.mjs";
 import { ALICE, RDNS } from "./wallet.mjs";
@@ -74,6 +74,7 @@ test("a tab answers what others ask, goes on after a reload, and claims its part
   await page.getByTestId("work-chip").click();
   await expect(page.getByTestId("work-notes").or(page.getByTestId("earned")).first()).toBeVisible();
   await picture(page, "work-earned");
+  expect(await findings(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: "dark" });
   await picture(page, "work-phone-dark");
@@ -132,6 +133,8 @@ test("limits hold: not on a battery, not in two tabs, not against the wallet's o
   await page.goto(`${world.url}/work`);
   await connect(page);
   await page.getByTestId("work-mains").check();
+  await picture(page, "work-choose");
+  expect(await findings(page)).toEqual([]);
   await page.locator(`[data-testid="work-model"][data-model="${protocol.model}"]`).check();
   await page.getByTestId("work-start").click();
   await expect(page.getByTestId("work-now")).toContainText("runs on its battery");

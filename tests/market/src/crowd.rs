@@ -603,8 +603,7 @@ impl Crowd {
             .expect("weights are final");
         let held = self.world.read(scores, &Scores::epochOfCall { model, epoch });
         let sums = Ledger::board(self.ledger.epoch(epoch)).sums(epoch);
-        let emission =
-            sums.emission_down(pool, UNIT, U256::from(ALPHA)).expect("it fits");
+        let emission = sums.emission_down(pool, UNIT, U256::from(ALPHA)).expect("it fits");
         assert_eq!(U256::from(held.emission), emission, "emission of epoch {epoch}");
         let classes: HashMap<Address, usize> =
             self.workers.iter().enumerate().map(|(i, worker)| (worker.address, i)).collect();

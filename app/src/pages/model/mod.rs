@@ -15,6 +15,7 @@ mod use_model;
 mod use_result;
 mod use_worker;
 mod versions;
+mod weights_watch;
 
 use std::sync::Arc;
 
@@ -250,6 +251,7 @@ fn Tabs(
                 </div>
             </dl>
         </header>
+        <weights_watch::WeightsWatch address/>
         <nav class="tabs" aria-label="Model">{links.collect_view()}</nav>
         <div class="tab-content">{content}</div>
     }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alloy::{
@@ -27,6 +27,7 @@ use crate::{
     epochs::{Duties, Epochs, Posting},
     error::NodeError,
     inputs::Desk,
+    probe::Probe,
     rounds,
     store::write_whole,
     verify::{Extent, Verdict, finding_withheld, verify},
@@ -45,6 +46,9 @@ const STAKES: u64 = 4;
 pub(crate) struct Policy {
     /// Share of results that are checked, from 0 to 1. Which, an outsider cannot foresee.
     pub(crate) sample: f64,
+    /// Models that are asked what is known, and the time between two questions.
+    pub(crate) ask: Vec<Address>,
+    pub(crate) ask_every: Duration,
     /// Votes with the claim without looking: for tests of how such a juror fares.
     pub(crate) lazy: bool,
     /// End when nothing is left to do.
@@ -58,6 +62,11 @@ pub(crate) struct Auditor {
     stop: Arc<AtomicBool>,
     /// Known only to this account, and the same after a restart.
     secret: B256,
+    probe: Probe,
+    /// When the models were last asked.
+    asked: Option<Instant>,
+    /// Jobs whose sealed answer is known to be wrong: checked whatever chance says.
+    suspected: BTreeSet<u64>,
     jobs: Watch,
     looked_at: BTreeSet<u64>,
     /// Models of the jobs seen, whose rounds are watched, and the posted averages that were checked.
@@ -140,8 +149,12 @@ impl Auditor {
         let signature = signature.map_err(|error| NodeError::Config(error.to_string()))?;
         let memory = std::fs::read(Self::file(&desk)).ok();
         let memory = memory.and_then(|text| serde_json::from_slice(&text).ok());
+        let secret = keccak256(signature.as_bytes());
         Ok(Self {
-            secret: keccak256(signature.as_bytes()),
+            secret,
+            probe: Probe::new(secret),
+            asked: None,
+            suspected: BTreeSet::new(),
             memory: memory.unwrap_or_default(),
             desk,
             policy,
@@ -200,15 +213,26 @@ impl Auditor {
 
     /// Looks at every job that is not over.
     async fn look(&mut self) -> Result<Round, NodeError> {
-        let (models, mut revealed) = (&mut self.models, Vec::new());
+        let (models, mut revealed, mut own) = (&mut self.models, Vec::new(), Vec::new());
+        let me = self.desk.chain.me()?;
         let see = |id, job: IJobs::Job| {
             models.insert(job.model);
+            if job.requester == me {
+                own.push((id, job.clone()));
+            }
             if JobState::from(job.state) == JobState::Revealed {
                 revealed.push((id, job));
             }
         };
         self.jobs.each(&self.desk.chain, see).await?;
         let mut round = Round::default();
+        for (id, job) in own {
+            let opened = self.probe.open(&self.desk, id, &job).await;
+            if opened.as_ref().is_ok_and(|wrong| *wrong) {
+                self.suspected.insert(id);
+            }
+            round.add(opened.map(|_| Round::default()), &format!("question {id}"));
+        }
         for (id, job) in revealed {
             round.add(self.attend(id, &job).await, &format!("job {id}"));
             if self.stop.load(Ordering::Relaxed) {
@@ -218,6 +242,13 @@ impl Auditor {
         for model in self.models.clone() {
             round.add(self.attend_round(model).await, &format!("the round of {model}"));
             round.add(self.attend_epochs(model).await, &format!("the epochs of {model}"));
+        }
+        if self.asked.is_none_or(|asked| asked.elapsed() >= self.policy.ask_every) {
+            self.asked = Some(Instant::now());
+            for model in &self.policy.ask {
+                let asked = self.probe.ask(&self.desk, *model).await;
+                round.add(asked.map(|_| Round::default()), &format!("a question to {model}"));
+            }
         }
         Ok(round)
     }
@@ -288,7 +319,7 @@ impl Auditor {
         let shown = job.revealedAt.to::<u64>() + u64::from(job.reopenedAfter);
         let until = shown + u64::from(rules.challengeWindow);
         let now = chain.now().await?;
-        if now > until || !self.is_sampled(id) {
+        if now > until || !(self.is_sampled(id) || self.suspected.contains(&id)) {
             self.looked_at.insert(id);
             return Ok(false);
         }

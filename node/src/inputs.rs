@@ -110,16 +110,30 @@ impl Desk {
     /// As [`Desk::question`], and those of the engine.
     pub(crate) async fn answer(&self, job: &IJobs::Job) -> Result<Vec<u8>, NodeError> {
         let manifest = self.manifest(job.model).await?;
-        let runtime = self.runtime_of(&manifest).await?;
         let question = self.question(job, &manifest).await?;
-        let parameters = self.parameters(job).await?;
+        self.answer_to(job.model, job.base, question).await
+    }
+
+    /// A version's answer to a question, made by the exact runtime.
+    ///
+    /// # Errors
+    /// [`NodeError`] of whatever cannot be had, and those of the engine.
+    pub(crate) async fn answer_to(
+        &self,
+        model: Address,
+        base: u32,
+        question: Question,
+    ) -> Result<Vec<u8>, NodeError> {
+        let manifest = self.manifest(model).await?;
+        let runtime = self.runtime_of(&manifest).await?;
+        let parameters = self.parameters(model, base).await?;
         let request = question.request(manifest.spec, parameters);
         blocking(move || Ok(inference::answer(runtime.open()?.ask(request)?)?)).await
     }
 
-    /// The parameters of a job's base.
-    async fn parameters(&self, job: &IJobs::Job) -> Result<Vec<u8>, NodeError> {
-        let base = self.chain.read(job.model, Model::versionCall { id: job.base }).await?;
+    /// The parameters of a version.
+    async fn parameters(&self, model: Address, version: u32) -> Result<Vec<u8>, NodeError> {
+        let base = self.chain.read(model, Model::versionCall { id: version }).await?;
         let parameters = Digest(base.parametersHash.0);
         self.blobs.get(parameters, "the parameters it starts from").await
     }
@@ -135,7 +149,7 @@ impl Desk {
         manifest: &Manifest,
     ) -> Result<TrainJob, NodeError> {
         let seed = training_seed(self.chain.seed(id, job).await?);
-        let parameters = self.parameters(job).await?;
+        let parameters = self.parameters(job.model, job.base).await?;
         let dataset = self.blobs.get(manifest.dataset.digest, "the data set").await?;
         let mut config = manifest.training.clone();
         config.steps = job.units;

@@ -9,6 +9,7 @@ mod error;
 mod exact;
 mod inputs;
 mod market;
+mod probe;
 mod rounds;
 mod serve;
 mod store;
@@ -24,6 +25,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
@@ -84,6 +86,12 @@ enum Command {
         /// Share of results that are checked, from 0 to 1.
         #[arg(long, default_value_t = 1.0)]
         sample: f64,
+        /// Ask this model questions whose answers are known, with this account's tokens; may be given again.
+        #[arg(long = "ask")]
+        ask: Vec<Address>,
+        /// Seconds between two such questions.
+        #[arg(long, default_value_t = 600)]
+        ask_every: u64,
         /// Vote with every claim, unseen: for tests of how such a juror fares.
         #[arg(long, hide = true)]
         lazy: bool,
@@ -233,8 +241,9 @@ async fn run(cli: Cli) -> Result<ExitCode, NodeError> {
         (Command::Train { model, steps, jobs, canary }, _) => {
             train(Worker::new(desk, canary, stop), model, steps, jobs).await
         }
-        (Command::Audit { sample, lazy, once }, Some(signer)) => {
-            let policy = Policy { sample, lazy, once };
+        (Command::Audit { sample, ask, ask_every, lazy, once }, Some(signer)) => {
+            let ask_every = Duration::from_secs(ask_every);
+            let policy = Policy { sample, ask, ask_every, lazy, once };
             Auditor::new(desk, &signer, policy, stop).await?.run().await?;
             Ok(ExitCode::SUCCESS)
         }

@@ -6,7 +6,7 @@ import { encodeAbiParameters, keccak256, toHex } from "viem";
 import { cidOf, digestOf } from "../../local/content.mjs";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
-import { Bench, Node, keyOf, question } from "./nodes.mjs";
+import { Bench, Node, keyOf, question, readQuestion } from "./nodes.mjs";
 
 const [OPEN, REVEALED, SETTLED] = [1, 4, 5];
 const GRACE = 12;
@@ -110,6 +110,38 @@ test("an audit looks like any question, and is opened after the answer", async (
   const committed = await protocol.event("Jobs", "JobCommitted", (log) => log.job === job);
   assert.equal(committed.args.result.output, args.output);
   assert.equal(await worker.stop(), 0);
+});
+
+test("an auditor asks what it knows, and finds who does not", async () => {
+  const auditor = person(7);
+  await protocol.give(auditor.address, 100);
+  // Three judge; this one only asks and doubts.
+  const jurors = [1, 2, 3].map((i) => new Node(world, person(i), `juror-${i}`, ["audit"]));
+  await Promise.all(jurors.map((juror) => juror.log("registered")));
+  const asking = new Node(world, auditor, "asking", ["audit", "--sample", "0", "--ask", protocol.model, "--ask-every", "1"]);
+  const honest = serve(person(5), "honest", { args: ["--leave"] });
+  const right = await protocol.event("Jobs", "AuditRevealed", (log) => log.worker === person(5).address);
+  await asking.log("and so did the worker");
+  assert.equal(await honest.stop(), 0);
+  assert.equal(right.args.model, protocol.model);
+  const stopped = await protocol.read("Jobs", "jobCount");
+
+  // A liar takes the next one.
+  const { bond } = await protocol.read("Model", "rules");
+  const liar = person(6);
+  const asked = await protocol.event("Jobs", "JobOpened", ({ job, requester }) => job > stopped && requester === auditor.address);
+  const { job } = asked.args;
+  await protocol.pass(1);
+  await protocol.send(liar, "Jobs", "claim", [job, 0n], bond);
+  const { input } = await protocol.read("Jobs", "jobOf", [job]);
+  const file = Buffer.from(await (await fetch(`${world.url}/ipfs/${cidOf(input)}`)).arrayBuffer());
+  const output = await world.content.put(bench.wrong(readQuestion(file)));
+  const result = await protocol.commit(liar, job, { output, checkpointRoot: `0x${"00".repeat(32)}`, accuracyPpm: 0 });
+  await asking.log("sealed another answer");
+  await protocol.send(liar, "Jobs", "reveal", [job, result, "0x"]);
+  const { args } = await protocol.event("Jobs", "JobChallenged", (log) => log.job === job);
+  assert.equal(args.challenger, auditor.address);
+  for (const node of [asking, ...jurors]) assert.equal(await node.stop(), 0);
 });
 
 test("what asks nothing is not taken, and its price comes back", async () => {

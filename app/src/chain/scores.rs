@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 use delea_contracts_abi::Scores;
-use delea_scoring::EPOCH_BLOCKS;
+use delea_scoring::{EPOCH_BLOCKS, WAD};
 
 use super::{
     contracts::read,
@@ -59,6 +59,32 @@ pub(crate) struct Epoch {
     pub(crate) emission: U256,
     /// Tokens that workers have claimed.
     pub(crate) claimed: U256,
+}
+
+impl Epoch {
+    /// Tokens of `emission` for a worker with a score and a weight, both WAD, rounded down as the contract does it.
+    pub(crate) fn part_down(&self, emission: U256, score: u128, weight: u128) -> U256 {
+        let wad = U256::from(WAD);
+        let weight = match self.status {
+            Status::Shared if !self.total.is_zero() => U256::from(score) * wad / self.total,
+            _ => U256::from(weight),
+        };
+        emission * weight / wad
+    }
+
+    /// Whether workers can claim by the weights of this root, or by their scores.
+    pub(crate) fn is_claimable(&self, root: B256) -> bool {
+        match self.status {
+            Status::Weighted => self.root == root,
+            Status::Shared => true,
+            Status::Open | Status::Posted => false,
+        }
+    }
+
+    /// Whether it is divided.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.status, Status::Weighted | Status::Shared)
+    }
 }
 
 /// What it holds of a worker in an epoch.

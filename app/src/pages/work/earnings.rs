@@ -35,25 +35,13 @@ struct Worked {
 impl Worked {
     /// Whether its part can be claimed now.
     fn is_claimable(&self) -> bool {
-        let final_ = match self.held.status {
-            Status::Weighted => self.held.root == self.epoch.root,
-            Status::Shared => true,
-            Status::Open | Status::Posted => false,
-        };
-        final_ && !self.mine.claimed && !self.part().is_zero()
+        self.held.is_claimable(self.epoch.root) && !self.mine.claimed && !self.part().is_zero()
     }
 
     /// Its part of what the epoch has paid, base units.
     fn part(&self) -> U256 {
         let row = &self.epoch.row;
-        match self.held.status {
-            Status::Weighted => self.held.emission * U256::from(row.weight) / U256::from(WAD),
-            Status::Shared if !self.held.total.is_zero() => {
-                let weight = U256::from(row.train + row.infer) * U256::from(WAD) / self.held.total;
-                self.held.emission * weight / U256::from(WAD)
-            }
-            _ => U256::ZERO,
-        }
+        self.held.part_down(self.held.emission, row.train + row.infer, row.weight)
     }
 }
 
@@ -157,9 +145,9 @@ fn OfModel(
                     _ if mine.claimed => "claimed",
                     _ => "to be claimed",
                 };
-                let part = match held.status {
-                    Status::Open | Status::Posted => "—".to_owned(),
-                    _ => amount(worked.part()),
+                let part = match held.is_final() {
+                    true => amount(worked.part()),
+                    false => "—".to_owned(),
                 };
                 let jobs = format::count(u64::from(row.trainings + row.inferences));
                 view! {

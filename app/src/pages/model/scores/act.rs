@@ -124,11 +124,7 @@ pub(super) fn Weights(
         }
         .into_any(),
     };
-    let claimable = match held.status {
-        Status::Weighted => same,
-        Status::Shared => true,
-        Status::Open | Status::Posted => false,
-    };
+    let claimable = held.is_claimable(root);
     let mine = known.mine.clone().map(|(row, of_mine)| {
         let part = known.part(&row, model);
         let amount = model.amount(part);

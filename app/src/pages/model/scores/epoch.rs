@@ -20,7 +20,7 @@ use crate::{
     browser,
     chain::{
         jobs::{self, Case},
-        scores::{self, Epoch, Held, Status},
+        scores::{self, Epoch, Held},
     },
     components::{
         address::AddressTag,
@@ -61,7 +61,7 @@ impl Known {
 
     /// Tokens for all workers: what was paid out, or would be now.
     pub(super) fn emission(&self, model: ModelView) -> U256 {
-        if matches!(self.held.status, Status::Weighted | Status::Shared) {
+        if self.held.is_final() {
             return self.held.emission;
         }
         let head = &self.report.head;
@@ -74,14 +74,7 @@ impl Known {
 
     /// Tokens for a worker.
     pub(super) fn part(&self, row: &Row, model: ModelView) -> U256 {
-        let wad = U256::from(delea_scoring::WAD);
-        let weight = match self.held.status {
-            Status::Shared if !self.held.total.is_zero() => {
-                U256::from(row.train + row.infer) * wad / self.held.total
-            }
-            _ => U256::from(row.weight),
-        };
-        self.emission(model) * weight / wad
+        self.held.part_down(self.emission(model), row.train + row.infer, row.weight)
     }
 }
 

@@ -172,9 +172,9 @@ fn Epochs(
                     let held = held.ready()?.get(i)?.clone();
                     Some((status_words(head.epoch, &held, now), held))
                 });
-                let paid = state.as_ref().map(|(_, held)| match held.status {
-                    Status::Weighted | Status::Shared => model.amount(held.emission),
-                    _ => "—".to_owned(),
+                let paid = state.as_ref().map(|(_, held)| match held.is_final() {
+                    true => model.amount(held.emission),
+                    false => "—".to_owned(),
                 });
                 view! {
                     <tr data-testid="epoch" data-epoch=head.epoch aria-current=(head.epoch == at).then_some("true")>

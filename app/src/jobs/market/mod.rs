@@ -11,6 +11,7 @@ use delea_contracts_abi::JobState;
 use leptos::{prelude::*, reactive::owner::LocalStorage};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen_futures::spawn_local;
+use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
 use crate::{
     app::App,
@@ -37,6 +38,15 @@ const CYCLE_MS: f64 = 8_000.0;
 const DECLINED: &str = "You declined in your wallet, so nothing more is asked of it. Start again to bring your jobs to their end, and stop to have the bonds of your places back.";
 /// Lines kept of what happened.
 const LINES: usize = 50;
+
+/// What is said while the code that works is not here.
+const NOT_FETCHED: &str = "The part of the page that works could not be fetched.";
+
+/// The code that works, fetched apart: most visitors never need it.
+#[wasm_split(pages, fallible)]
+fn engine() -> Result<fn(Market, App, u32), SplitLoaderError> {
+    Ok(|market, app, run| spawn_local(market.work(app, run)))
+}
 
 /// What the visitor chose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,22 +203,20 @@ impl Market {
 
     /// Works no longer, gives the places up and has their bonds back. Jobs that were taken are brought to their end
     /// at the next start.
-    pub(crate) fn stop(self, app: App) {
+    pub(crate) async fn stop(self, app: App) {
         self.halt();
         self.choose(|chosen| chosen.on = false);
         self.doing(Doing::Signing("Giving the places up"));
         let models = self.chosen.with_untracked(|chosen| chosen.models.clone());
-        spawn_local(async move {
-            let left = steps::leave(app, &models).await;
-            self.state.update(|state| {
-                state.doing = Doing::Off;
-                state.open.clear();
-                state.problem = match left {
-                    Err(Hitch::Told(problem)) => problem,
-                    Err(Hitch::Declined) => Some(DECLINED.to_owned()),
-                    Ok(()) => None,
-                };
-            });
+        let left = steps::leave(app, &models).await;
+        self.state.update(|state| {
+            state.doing = Doing::Off;
+            state.open.clear();
+            state.problem = match left {
+                Err(Hitch::Told(problem)) => problem,
+                Err(Hitch::Declined) => Some(DECLINED.to_owned()),
+                Ok(()) => None,
+            };
         });
     }
 
@@ -235,52 +243,67 @@ impl Market {
         let run = self.run.get_value();
         spawn_local(async move {
             self.doing(Doing::Waiting);
-            let pause = if app.config().chain_id == LOCAL_CHAIN { LOCAL_MS } else { PUBLIC_MS };
-            let lock = loop {
+            loop {
+                match engine().await {
+                    Ok(engine) => return engine(self, app, run),
+                    // The connection is away, or the site is another one.
+                    Err(_) => {
+                        let problem = Some(NOT_FETCHED.to_owned());
+                        self.state.update(|state| state.problem = problem);
+                        app.pause(PUBLIC_MS).await;
+                    }
+                }
                 if self.run.get_value() != run {
                     return;
                 }
-                match Lock::take().await {
-                    Some(lock) => break lock,
-                    None => {
-                        self.doing(Doing::Resting("another tab of this browser is working"));
-                        app.pause(pause).await;
-                    }
-                }
-            };
-            if self.chosen.with_untracked(|chosen| chosen.idle)
-                && self.idle.with_value(Option::is_none)
-            {
-                self.idle.set_value(Idle::resume().await);
             }
-            while self.run.get_value() == run {
-                let looked = self.look(app, run).await;
-                if self.run.get_value() != run {
+        });
+    }
+
+    /// Works until it is stopped, or another start replaces this one.
+    async fn work(self, app: App, run: u32) {
+        let pause = if app.config().chain_id == LOCAL_CHAIN { LOCAL_MS } else { PUBLIC_MS };
+        let lock = loop {
+            if self.run.get_value() != run {
+                return;
+            }
+            match Lock::take().await {
+                Some(lock) => break lock,
+                None => {
+                    self.doing(Doing::Resting("another tab of this browser is working"));
+                    app.pause(pause).await;
+                }
+            }
+        };
+        if self.chosen.with_untracked(|chosen| chosen.idle) && self.idle.with_value(Option::is_none)
+        {
+            self.idle.set_value(Idle::resume().await);
+        }
+        while self.run.get_value() == run {
+            let looked = self.look(app, run).await;
+            if self.run.get_value() != run {
+                break;
+            }
+            let problem = match looked {
+                Ok(()) => None,
+                Err(Hitch::Declined) => {
+                    self.halt();
+                    self.choose(|chosen| chosen.on = false);
+                    self.state.update(|state| {
+                        state.doing = Doing::Off;
+                        state.problem = Some(DECLINED.to_owned());
+                    });
                     break;
                 }
-                let problem = match looked {
-                    Ok(()) => None,
-                    Err(Hitch::Declined) => {
-                        self.halt();
-                        self.choose(|chosen| chosen.on = false);
-                        self.state.update(|state| {
-                            state.doing = Doing::Off;
-                            state.problem = Some(DECLINED.to_owned());
-                        });
-                        break;
-                    }
-                    Err(Hitch::Told(None)) => {
-                        self.state.with_untracked(|state| state.problem.clone())
-                    }
-                    Err(Hitch::Told(problem)) => problem,
-                };
-                if self.state.with_untracked(|state| state.problem != problem) {
-                    self.state.update(|state| state.problem = problem);
-                }
-                app.pause(pause).await;
+                Err(Hitch::Told(None)) => self.state.with_untracked(|state| state.problem.clone()),
+                Err(Hitch::Told(problem)) => problem,
+            };
+            if self.state.with_untracked(|state| state.problem != problem) {
+                self.state.update(|state| state.problem = problem);
             }
-            drop(lock);
-        });
+            app.pause(pause).await;
+        }
+        drop(lock);
     }
 
     /// Why this computer may not work now.

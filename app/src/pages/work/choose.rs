@@ -84,7 +84,7 @@ pub(super) fn Choose() -> impl IntoView {
         view! {
             <section class="panel">
                 <p data-testid="work-summary">{summary}</p>
-                <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| market.stop(app)>"Stop, and take the bonds back"</button>
+                <button class="button" data-testid="work-stop" disabled=move || market.state.with(|s| matches!(s.doing, Doing::Signing(_))) on:click=move |_| spawn_local(market.stop(app))>"Stop, and take the bonds back"</button>
             </section>
         }
     };

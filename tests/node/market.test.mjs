@@ -116,7 +116,7 @@ test("an auditor asks what it knows, and finds who does not", async () => {
   const auditor = person(7);
   await protocol.give(auditor.address, 100);
   // Three judge; this one only asks and doubts.
-  const jurors = [1, 2, 3].map((i) => new Node(world, person(i), `juror-${i}`, ["audit"]));
+  const jurors = [1, 2, 3].map((i) => new Node(world, person(i), `juror-${i}`, ["audit", "--sample", "0"]));
   await Promise.all(jurors.map((juror) => juror.log("registered")));
   const asking = new Node(world, auditor, "asking", ["audit", "--sample", "0", "--ask", protocol.model, "--ask-every", "1"]);
   const honest = serve(person(5), "honest", { args: ["--leave"] });

@@ -96,12 +96,23 @@ impl Ledger {
         self.follow(record, Some(stated))
     }
 
-    /// Adds an entry that follows from the last one. Whether it did; one that is there already is passed over.
+    /// Adds an entry that follows from the last one, and its record. Whether it did; one that is there already is passed
+    /// over.
     pub(crate) fn follow(
         &mut self,
         record: &Record,
         stated: Option<B256>,
     ) -> Result<bool, LedgerError> {
+        let known = self.lines.len();
+        let follows = self.link(record, stated)?;
+        if self.lines.len() > known {
+            record.write(&mut self.tail);
+        }
+        Ok(follows)
+    }
+
+    /// The same, where the record is kept already.
+    fn link(&mut self, record: &Record, stated: Option<B256>) -> Result<bool, LedgerError> {
         let number = record.number()?;
         let last = self.lines.len() as u32;
         if number <= last {
@@ -113,7 +124,6 @@ impl Ledger {
         }
         self.lines.push(record.line()?);
         self.hash = hash;
-        record.write(&mut self.tail);
         Ok(true)
     }
 
@@ -132,11 +142,10 @@ impl Ledger {
         let mut whole = true;
         while whole && !records.is_empty() {
             whole = match Record::read(&mut records) {
-                Some(record) => self.follow(&record, None) == Ok(true),
+                Some(record) => self.link(&record, None) == Ok(true),
                 None => false,
             };
         }
-        self.tail.clear();
         whole &= self.hash == chunk.log_hash;
         if whole {
             self.marks.push(Mark { chunk, lines: self.lines.len() });

@@ -7,7 +7,7 @@ import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
 import { launch } from "./speed.mjs";
 
-const SIZES = [125_000, 250_000, 500_000, 1_000_000];
+const SIZES = process.env.LEDGER_SIZES?.split(",").map(Number) ?? [125_000, 250_000, 500_000, 1_000_000];
 const MODEL = `0x${"11".repeat(20)}`;
 const WORKERS = 1_000;
 const JOBS_A_BLOCK = 10;

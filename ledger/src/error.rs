@@ -1,7 +1,6 @@
 //! Why a log could not be read, in sentences.
 
 use alloy_primitives::B256;
-use delea_contracts_abi::job::UnknownJobKind;
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with a log.
@@ -71,9 +70,6 @@ pub enum LedgerError {
         /// The contract's.
         held: B256,
     },
-    /// The chain changed while it was read, again and again.
-    #[error("the chain reorganises faster than its log can be read; try again later")]
-    Restless,
     /// What is kept cannot be opened.
     #[error("this browser's storage does not open ({reason}); the log is read anew at every visit")]
     Storage {
@@ -91,9 +87,5 @@ pub enum LedgerError {
 impl LedgerError {
     pub(crate) fn malformed(block: u64, reason: impl ToString) -> Self {
         Self::Malformed { block, reason: reason.to_string() }
-    }
-
-    pub(crate) fn kind(block: u64, error: UnknownJobKind) -> Self {
-        Self::malformed(block, error)
     }
 }

@@ -76,9 +76,11 @@ impl Ledger {
 
     /// Lines of an epoch.
     pub fn epoch(&self, epoch: u64) -> &[Line] {
-        let from = self.lines.partition_point(|line| line.block < epoch * EPOCH_BLOCKS);
-        let to = self.lines.partition_point(|line| line.block < (epoch + 1) * EPOCH_BLOCKS);
-        &self.lines[from..to]
+        let first = |epoch: u64| {
+            let begin = epoch.saturating_mul(EPOCH_BLOCKS);
+            self.lines.partition_point(|line| line.block < begin)
+        };
+        &self.lines[first(epoch)..first(epoch.saturating_add(1))]
     }
 
     /// Scores of some lines.
@@ -88,23 +90,14 @@ impl Ledger {
         board
     }
 
-    /// Adds an entry that a trusted source gives, with the hash that it states. Whether it follows from the last one.
+    /// Adds an entry that follows from the last one, with the hash that it states, and its record. Whether it did; one
+    /// that is there already is passed over.
     ///
     /// # Errors
     /// [`LedgerError::Malformed`] for fields that no contract writes.
-    pub fn append(&mut self, record: &Record, stated: B256) -> Result<bool, LedgerError> {
-        self.follow(record, Some(stated))
-    }
-
-    /// Adds an entry that follows from the last one, and its record. Whether it did; one that is there already is passed
-    /// over.
-    pub(crate) fn follow(
-        &mut self,
-        record: &Record,
-        stated: Option<B256>,
-    ) -> Result<bool, LedgerError> {
+    pub fn follow(&mut self, record: &Record, stated: B256) -> Result<bool, LedgerError> {
         let known = self.lines.len();
-        let follows = self.link(record, stated)?;
+        let follows = self.link(record, Some(stated))?;
         if self.lines.len() > known {
             record.write(&mut self.tail);
         }
@@ -183,7 +176,7 @@ impl Ledger {
         }
         let mut rest = &self.tail[..];
         while let Some(record) = Record::read(&mut rest) {
-            again.follow(&record, None)?;
+            again.link(&record, None)?;
         }
         on(Progress::Checked { done: again.lines.len() as u64, total });
         Ok(again)

@@ -243,8 +243,9 @@ impl Ledger {
         let mut nodes = Nodes { source, urls: &target.urls, preferred: 0 };
         // First the end is read anew, since a reorganisation may have come between; then all of it, with another node
         // first each time, since one may have made a log up that only its end gives away.
-        let most = target.urls.len() + 1;
-        for attempt in 0..=most {
+        let mut others = 0..target.urls.len();
+        let mut again = false;
+        loop {
             let failed = match self.read_once(&mut nodes, shelf, target, on).await {
                 Ok((standing, held)) if held == self.hash => return Ok(standing),
                 Ok((_, held)) => {
@@ -253,16 +254,12 @@ impl Ledger {
                 Err(error @ LedgerError::Broken { .. }) => error,
                 Err(error) => return Err(error),
             };
-            if attempt == most {
-                return Err(failed);
-            }
-            if attempt > 0 {
+            if std::mem::replace(&mut again, true) {
+                nodes.preferred = others.next().ok_or(failed)?;
                 shelf.forget_from(0).await;
                 *self = Self::default();
-                nodes.preferred = (attempt - 1) % target.urls.len();
             }
         }
-        Err(LedgerError::Restless)
     }
 
     /// Reads to the latest block; the hash that the contract holds there.
@@ -396,7 +393,7 @@ impl Ledger {
     fn follow_all(&mut self, logs: &[RawLog]) -> Result<bool, LedgerError> {
         for log in logs {
             let (record, stated) = Record::from_log(log)?;
-            if !self.follow(&record, Some(stated))? {
+            if !self.follow(&record, stated)? {
                 return Ok(false);
             }
         }

@@ -67,11 +67,6 @@ impl Record {
         keccak256(input)
     }
 
-    /// Block of the settlement.
-    pub fn block(&self) -> u64 {
-        self.block
-    }
-
     /// Place in the log, from 1.
     ///
     /// # Errors
@@ -86,7 +81,7 @@ impl Record {
     /// [`LedgerError::Malformed`] for fields that no contract writes.
     pub fn line(&self) -> Result<Line, LedgerError> {
         let kind = JobKind::try_from(self.small::<u8>(KIND, "kind")?)
-            .map_err(|error| LedgerError::kind(self.block, error))?;
+            .map_err(|error| LedgerError::malformed(self.block, error))?;
         Ok(Line {
             number: self.number()?,
             job: self.small(JOB, "job")?,

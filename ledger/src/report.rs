@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use alloy_primitives::{Address, B256};
 use delea_contracts_abi::JobKind;
-use delea_scoring::{TEMPERATURE, WeightTree, epoch_of, score, weights, win_rates};
+use delea_scoring::{Board, TEMPERATURE, WeightTree, epoch_of, score, weights, win_rates};
 use serde::{Deserialize, Serialize};
 
 use crate::{Ledger, Line};
@@ -78,8 +78,8 @@ pub struct Row {
 pub struct EpochReport {
     /// Its sums.
     pub head: EpochHead,
-    /// Root over the weights: what is to be posted; none where nobody worked.
-    pub root: Option<B256>,
+    /// Root over the weights: what is to be posted.
+    pub root: B256,
     /// Its workers, the heaviest first.
     pub rows: Vec<Row>,
 }
@@ -136,41 +136,39 @@ impl From<&Line> for JobLine {
     }
 }
 
+impl EpochHead {
+    fn of(board: &Board, epoch: u64) -> Self {
+        let sums = board.sums(epoch);
+        let mut head = Self {
+            epoch,
+            workers: 0,
+            trainings: 0,
+            inferences: 0,
+            total: sums.total,
+            train: 0,
+            units: sums.inferences,
+            paid: sums.paid,
+        };
+        for (_, scores) in board.workers(epoch) {
+            head.workers += 1;
+            head.trainings += scores.trainings;
+            head.inferences += scores.inferences;
+            head.train += scores.train;
+        }
+        head
+    }
+}
+
 impl Ledger {
     /// Epochs in which anybody worked for others, oldest first.
     pub fn epochs(&self) -> Vec<EpochHead> {
         let board = Self::board(&self.lines);
-        board
-            .epochs()
-            .map(|epoch| {
-                let sums = board.sums(epoch);
-                let (mut workers, mut trainings, mut inferences, mut train) = (0, 0, 0, 0);
-                for (_, scores) in board.workers(epoch) {
-                    workers += 1;
-                    train += scores.train;
-                    trainings += scores.trainings;
-                    inferences += scores.inferences;
-                }
-                EpochHead {
-                    epoch,
-                    workers,
-                    trainings,
-                    inferences,
-                    total: sums.total,
-                    train,
-                    units: sums.inferences,
-                    paid: sums.paid,
-                }
-            })
-            .collect()
+        board.epochs().map(|epoch| EpochHead::of(&board, epoch)).collect()
     }
 
     /// An epoch's scores, win rates, weights and proofs; nothing where nobody worked in it.
     pub fn report(&self, epoch: u64) -> Option<EpochReport> {
-        let lines = self.epoch(epoch);
-        let part = Ledger { lines: lines.to_vec(), ..Ledger::default() };
-        let head = part.epochs().pop()?;
-        let board = Self::board(lines);
+        let board = Self::board(self.epoch(epoch));
         let totals = board.totals(epoch);
         let rates = win_rates(&totals.iter().map(|(_, total)| *total).collect::<Vec<_>>());
         // The temperature is not zero.
@@ -193,7 +191,7 @@ impl Ledger {
             })
             .collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.weight));
-        Some(EpochReport { head, root: Some(tree.root()), rows })
+        Some(EpochReport { head: EpochHead::of(&board, epoch), root: tree.root(), rows })
     }
 
     /// The epochs in which a worker did anything, newest first, at most `most`.
@@ -209,9 +207,7 @@ impl Ledger {
             if found.len() == most {
                 break;
             }
-            let Some(EpochReport { head, root: Some(root), rows }) = self.report(epoch) else {
-                continue;
-            };
+            let Some(EpochReport { head, root, rows }) = self.report(epoch) else { continue };
             let row = rows.into_iter().find(|row| row.worker == worker);
             found.extend(row.map(|row| WorkerEpoch { head, root, row, earned }));
         }

@@ -150,7 +150,7 @@ impl Epochs {
     ) -> Result<bool, NodeError> {
         let (model, epoch, scores) = (self.model, report.head.epoch, chain.contracts.scores);
         let held = chain.read(scores, Scores::epochOfCall { model, epoch }).await?;
-        let root = report.root.unwrap_or_default();
+        let root = report.root;
         match held.status {
             // All of its work was late, so there is nothing to divide.
             _ if report.head.total == 0 => Ok(true),

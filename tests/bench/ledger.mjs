@@ -5,6 +5,7 @@ import path from "node:path";
 import { encodeFunctionData, keccak256, parseEther, toEventSelector } from "viem";
 import { Protocol, person } from "../browser/protocol.mjs";
 import { World } from "../browser/world.mjs";
+import { peak } from "./memory.mjs";
 import { launch } from "./speed.mjs";
 
 const SIZES = process.env.LEDGER_SIZES?.split(",").map(Number) ?? [125_000, 250_000, 500_000, 1_000_000];
@@ -126,16 +127,6 @@ function install() {
   };
 }
 
-const field = async (pid, name) => Number((await readFile(`/proc/${pid}/status`, "utf8")).match(new RegExp(`${name}:\\s+(\\d+)`))[1]) * 1024;
-
-async function renderer(page) {
-  const browser = await page.context().browser().newBrowserCDPSession();
-  const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
-  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
-  const sizes = await Promise.all(renderers.map((pid) => field(pid, "VmRSS")));
-  return renderers[sizes.indexOf(Math.max(...sizes))];
-}
-
 async function open(browser, world) {
   const page = await (await browser.newContext()).newPage();
   await page.addInitScript(install);
@@ -162,18 +153,17 @@ export async function ledger() {
     // A second visit, which takes all but the end from IndexedDB.
     await page.reload();
     await page.evaluate(() => window.begin());
-    const pid = await renderer(page);
-    const before = await field(pid, "VmRSS");
-    await writeFile(`/proc/${pid}/clear_refs`, "5");
-    const again = await page.evaluate((read) => window.ask({ Read: read }), target(url));
+    let again;
+    const taken = await peak(page, async () => {
+      again = await page.evaluate((read) => window.ask({ Read: read }), target(url));
+    });
     if (again.event.Read.entries !== size) throw new Error(JSON.stringify(again.event.Read));
-    const peak = (await field(pid, "VmHWM")) - before;
     const { event } = await page.evaluate((model) => window.ask({ About: { model, question: "Recompute" } }), MODEL);
     const { hash_ms, score_ms, same } = event.Recomputed;
     if (!same) throw new Error("the log is another one the second time");
     points.push({ size, hash: hash_ms, score: score_ms });
     console.log(
-      `  ${String(size).padStart(9)} jobs: read from a node in ${seconds(first.ms)} s (${first.news} words of progress), from this browser in ${seconds(again.ms)} s at ${(peak / 1e6).toFixed(0)} MB; `
+      `  ${String(size).padStart(9)} jobs: read from a node in ${seconds(first.ms)} s (${first.news} words of progress), from this browser in ${seconds(again.ms)} s at ${(taken / 1e6).toFixed(0)} MB; `
       + `decoded and hashed in ${seconds(hash_ms)} s, scored in ${seconds(score_ms)} s`,
     );
     await page.context().close();

@@ -22,7 +22,23 @@ function parameters(width) {
   return bytes;
 }
 
+const megabytes = (bytes) => (bytes / 1e6).toFixed(0).padStart(5);
 const field = async (pid, name) => Number((await readFile(`/proc/${pid}/status`, "utf8")).match(new RegExp(`${name}:\\s+(\\d+)`))[1]) * 1024;
+
+/** Bytes that a page's process takes at the peak of some work, above what it held before. */
+export async function peak(page, work) {
+  const browser = await page.context().browser().newBrowserCDPSession();
+  const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  const sizes = await Promise.all(renderers.map((pid) => field(pid, "VmRSS")));
+  // The page's own is the one with the workers in it.
+  const pid = renderers[sizes.indexOf(Math.max(...sizes))];
+  const before = await field(pid, "VmRSS");
+  // Forgets the peak so far (proc_pid_clear_refs(5)).
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+  await work();
+  return (await field(pid, "VmHWM")) - before;
+}
 
 export async function memory() {
   console.log("\nPeak memory of an answer, above what page and worker held before, and how many times its parameters that is (limit 2.5)");
@@ -32,19 +48,8 @@ export async function memory() {
     served.set("/parameters", file);
     await page.evaluate(() => bench.store("/parameters"));
     served.clear();
-    const browser = await page.context().browser().newBrowserCDPSession();
-    const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
-    const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
-    const sizes = await Promise.all(renderers.map((pid) => field(pid, "VmRSS")));
-    // The page's own is the one with the workers in it.
-    const pid = renderers[sizes.indexOf(Math.max(...sizes))];
-    const before = await field(pid, "VmRSS");
-    // Forgets the peak so far (proc_pid_clear_refs(5)).
-    await writeFile(`/proc/${pid}/clear_refs`, "5");
-    await page.evaluate((width) => bench.answer(width), width);
-    const peak = (await field(pid, "VmHWM")) - before;
-    const megabytes = (bytes) => (bytes / 1e6).toFixed(0).padStart(5);
-    console.log(`  ${megabytes(file.length)} MB of parameters  ${megabytes(peak)} MB at the peak  ${(peak / file.length).toFixed(2)} ×`);
+    const taken = await peak(page, () => page.evaluate((width) => bench.answer(width), width));
+    console.log(`  ${megabytes(file.length)} MB of parameters  ${megabytes(taken)} MB at the peak  ${(taken / file.length).toFixed(2)} ×`);
     await close();
   }
 }

@@ -109,8 +109,6 @@ pub(crate) struct Job {
     pub(crate) challenger: Address,
     /// The case before the jury; zero without one.
     pub(crate) case: u64,
-    /// Price that an inference has paid, or least reward of a training, base units.
-    pub(crate) amount: U256,
     /// While it is open, the block whose hash draws whose turn it is.
     pub(crate) draw_block: u64,
 }
@@ -171,7 +169,6 @@ impl Job {
             commit_block: job.commitBlock.to::<u64>(),
             challenger: job.challenger,
             case: job.caseId,
-            amount: U256::from(job.amount),
             draw_block: job.claimBlock.to::<u64>(),
         })
     }

@@ -57,8 +57,6 @@ pub(crate) struct Epoch {
     pub(crate) root: B256,
     /// Tokens that the model paid for it.
     pub(crate) emission: U256,
-    /// Tokens that workers have claimed.
-    pub(crate) claimed: U256,
 }
 
 impl Epoch {
@@ -126,7 +124,6 @@ pub(crate) async fn epoch(
         case: held.caseId,
         root: held.root,
         emission: U256::from(held.emission),
-        claimed: U256::from(held.claimed),
     })
 }
 

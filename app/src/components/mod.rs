@@ -11,6 +11,7 @@ pub(crate) mod header;
 pub(crate) mod icons;
 pub(crate) mod later;
 pub(crate) mod layers;
+pub(crate) mod more;
 pub(crate) mod plot;
 pub(crate) mod sample;
 pub(crate) mod stages;

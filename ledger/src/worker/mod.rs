@@ -14,7 +14,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use crate::{
-    Ledger, LedgerError, Source, Target, epoch_csv,
+    Ledger, LedgerError, Progress, Source, Target, epoch_csv,
     message::{Envelope, Event, Overview, Question, Recomputed, Request},
 };
 use fetch::Fetch;
@@ -122,17 +122,21 @@ async fn handle(id: u32, request: Request) -> Result<Event, LedgerError> {
     answer
 }
 
-async fn read(id: u32, session: &mut Session, target: &Target) -> Result<Event, LedgerError> {
-    let Session { shelf, ledger, .. } = session;
+/// Tells whoever asked how far it is, now and then.
+fn news(id: u32) -> impl FnMut(Progress) {
     let mut last = f64::MIN;
-    let mut on = |progress| {
+    move |progress| {
         let time = now();
         if time - last >= NEWS_MS {
             last = time;
             post(id, Event::Progress(progress));
         }
-    };
-    let standing = ledger.read(&Fetch, shelf, target, &mut on).await?;
+    }
+}
+
+async fn read(id: u32, session: &mut Session, target: &Target) -> Result<Event, LedgerError> {
+    let Session { shelf, ledger, .. } = session;
+    let standing = ledger.read(&Fetch, shelf, target, &mut news(id)).await?;
     Ok(Event::Read(Overview {
         standing,
         entries: ledger.lines().len() as u64,
@@ -147,16 +151,7 @@ async fn about(id: u32, session: &Session, question: Question) -> Result<Event, 
     Ok(match question {
         Question::Recompute => {
             let begin = now();
-            let mut last = f64::MIN;
-            let again = ledger
-                .recompute(shelf, |progress| {
-                    let time = now();
-                    if time - last >= NEWS_MS {
-                        last = time;
-                        post(id, Event::Progress(progress));
-                    }
-                })
-                .await?;
+            let again = ledger.recompute(shelf, news(id)).await?;
             let hashed = now();
             let epochs = again.epochs();
             let scored = now();

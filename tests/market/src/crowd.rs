@@ -591,8 +591,7 @@ impl Crowd {
         let (scores, model) = (self.world.at("Scores"), self.model);
         let Some(report) = self.compare(epoch) else { return };
         if stage == 0 {
-            let root = report.root.expect("somebody worked");
-            let call = Scores::postWeightsCall { model, epoch, root };
+            let call = Scores::postWeightsCall { model, epoch, root: report.root };
             self.world.send(account(1), scores, &call, BOND).expect("weights are posted");
             let then = self.world.time() + WINDOW + BLOCK_SECONDS;
             return self.at(then, Event::Close { epoch, stage: 1 });
@@ -628,7 +627,7 @@ impl Crowd {
         let log = self.world.job_log(self.model);
         for entry in &log[self.read..] {
             let (record, stated) = Record::from_log(entry).expect("the contract's own entry");
-            assert_eq!(self.ledger.append(&record, stated), Ok(true), "the log is linked");
+            assert_eq!(self.ledger.follow(&record, stated), Ok(true), "the log is linked");
         }
         self.read = log.len();
         assert_eq!(self.ledger.log_hash(), self.world.read(self.model, &Model::logHashCall {}));

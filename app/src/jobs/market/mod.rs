@@ -329,9 +329,8 @@ impl Market {
         let chosen = self.chosen.get_untracked();
         let me = account.address;
         let (open, own) = self.jobs(app, me, &chosen).await?;
-        let shown: Vec<Open> = open.clone();
         self.state.update(|state| {
-            state.open = shown;
+            state.open = open.clone();
             state.own = own.clone();
         });
         if let Some(reason) = self.hindrance().await {

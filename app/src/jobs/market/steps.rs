@@ -154,7 +154,7 @@ pub(super) async fn step(app: App, job: &Job) -> Result<Step, Hitch> {
         JobState::Claimed => answer(app, job).await,
         JobState::Committed => {
             let outcome = outcome(app, job).await?;
-            let trace = match keep::finished().into_iter().find(|f| f.submitted == Some(job.id)) {
+            let trace = match trained(job) {
                 Some(finished) => hand_in::publish_trace(app, &finished, job.commit_block).await?,
                 None => None,
             };
@@ -162,10 +162,20 @@ pub(super) async fn step(app: App, job: &Job) -> Result<Step, Hitch> {
         }
         JobState::Revealed => {
             let outcome = outcome(app, job).await?;
-            attempt(app, job, jobs::settle_call(job.id, outcome), "Settled.").await
+            let done = attempt(app, job, jobs::settle_call(job.id, outcome), "Settled.").await?;
+            if let (Step::Done(_), Some(finished)) = (&done, trained(job)) {
+                hand_in::finish(app, &finished);
+                app.trainer.dismiss();
+            }
+            Ok(done)
         }
         _ => Ok(Step::Waits),
     }
+}
+
+/// What this tab has made for a job, if that is a training.
+fn trained(job: &Job) -> Option<Finished> {
+    keep::finished().into_iter().find(|finished| finished.submitted == Some(job.id))
 }
 
 /// What this account committed to.
@@ -182,13 +192,6 @@ async fn attempt(app: App, job: &Job, data: Vec<u8>, done: &'static str) -> Resu
     match app.rpc().simulate(job.worker, contract, &data, U256::ZERO).await {
         Ok(_) => {
             send(app, Call::new(contract, data)).await?;
-            if done == "Settled."
-                && let Some(finished) =
-                    keep::finished().iter().find(|f| f.submitted == Some(job.id))
-            {
-                hand_in::finish(app, finished);
-                app.trainer.dismiss();
-            }
             Ok(Step::Done(done))
         }
         Err(error) => held_up(app, job, error).await,
@@ -251,7 +254,7 @@ async fn answer(app: App, job: &Job) -> Result<Step, Hitch> {
 /// Trains, or commits to a training that is done.
 async fn train(app: App, job: &Job) -> Result<Step, Hitch> {
     let config = app.config();
-    if let Some(finished) = keep::finished().into_iter().find(|f| f.submitted == Some(job.id)) {
+    if let Some(finished) = trained(job) {
         let Finished { parameters, checkpoint_root, after, .. } = finished;
         hand_in::upload(app, &finished).await?;
         let outcome =

@@ -17,6 +17,7 @@ use crate::{
     components::{
         address::{AddressTag, CopyButton},
         later::{Fetched, wasm_split},
+        more::More,
         states::{Empty, Failure, Skeleton},
     },
     format,
@@ -95,11 +96,7 @@ fn History(
                         <tbody>{rows}</tbody>
                     </table>
                 </div>
-                {(all > shown.get()).then(|| view! {
-                    <button class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
-                        {format!("Show more of {}", format::count(all as u64))}
-                    </button>
-                })}
+                <More shown all step=PAGE/>
             }
             .into_any()
         }

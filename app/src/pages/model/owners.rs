@@ -15,6 +15,7 @@ use crate::{
     components::{
         address::AddressTag,
         field::TextField,
+        more::More,
         states::{Empty, Failure, Skeleton},
     },
     format,
@@ -97,11 +98,7 @@ fn list(model: ModelView, holders: Holders, shown: RwSignal<usize>) -> impl Into
                 <tbody>{rows}</tbody>
             </table>
         </div>
-        {move || (all > shown.get()).then(|| view! {
-            <button class="button" on:click=move |_| shown.update(|n| *n += SHOWN)>
-                {format!("Show more of {}", format::count(all as u64))}
-            </button>
-        })}
+        <More shown all step=SHOWN/>
     }
 }
 

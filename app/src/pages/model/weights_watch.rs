@@ -33,7 +33,7 @@ async fn wrong_weights(app: App, model: Address) -> Result<Option<u64>, String> 
         app.logbook.read(app, model, |_| {}).await?;
         let answer = app.logbook.ask(model, Question::Epoch(epoch), |_| {}).await?;
         if let Event::Epoch(Some(report)) = answer
-            && report.root != Some(held.root)
+            && report.root != held.root
         {
             return Ok(Some(epoch));
         }

@@ -48,7 +48,7 @@ pub(super) fn Weights(
     let stake = model.detail.with_untracked(|d| d.stake(d.rules.bond));
     let window = model.detail.with_untracked(|d| d.rules.challenge_window);
     let held = known.held.clone();
-    let root = known.report.root.unwrap_or_default();
+    let root = known.report.root;
     let same = held.root == root;
     let busy = move || press.busy.get();
     let total = model.amount(known.emission(model));

@@ -25,6 +25,7 @@ use crate::{
     components::{
         address::AddressTag,
         icons,
+        more::More,
         states::{Empty, Failure, Skeleton},
     },
     format,
@@ -253,11 +254,7 @@ fn Workers(
                 </table>
             </div>
             <div class="actions">
-                {(all > compared).then(|| view! {
-                    <button class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
-                        {format!("Show more of {}", format::count(all as u64))}
-                    </button>
-                })}
+                <More shown all step=PAGE/>
                 <button class="button quiet" data-testid="export-csv" on:click=csv>"Save the jobs as CSV"</button>
                 <button class="button quiet" data-testid="export-json" on:click=save>"Save all as JSON"</button>
             </div>

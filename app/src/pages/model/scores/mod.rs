@@ -18,6 +18,7 @@ use crate::{
     chain::scores::{self, Epoch, Status},
     components::{
         later::{Fetched, wasm_split},
+        more::More,
         plot::{Plot, Series},
         states::Empty,
     },
@@ -220,11 +221,7 @@ fn Epochs(
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-            {move || (all > shown.get()).then(|| view! {
-                <button class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
-                    {format!("Show more of {}", format::count(all as u64))}
-                </button>
-            })}
+            <More shown all step=PAGE/>
         </section>
     }
 }

@@ -12,6 +12,7 @@ use super::{super::ModelView, place, points, reading::Reading};
 use crate::{
     components::{
         address::AddressTag,
+        more::More,
         states::{Failure, Skeleton},
     },
     format,
@@ -101,11 +102,7 @@ pub(super) fn WorkerPanel(
                         </tfoot>
                     </table>
                 </div>
-                {(all > shown.get()).then(|| view! {
-                    <button class="button" on:click=move |_| shown.update(|n| *n += PAGE)>
-                        {format!("Show more of {}", format::count(all as u64))}
-                    </button>
-                })}
+                <More shown all step=PAGE/>
             }
             .into_any()
         }

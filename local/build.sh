@@ -9,6 +9,7 @@ build_site() {
   build_workers
   build_page
   cp -r "$WORKERS" dist/workers
+  cp -r local/samples/studio/site dist/studio
 }
 
 # build_page: a shell, and the parts whose code is fetched when they are first shown.
@@ -37,11 +38,13 @@ build_workers() {
   build_worker import import cpu-worker 2 none import,worker wasm_js
   build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
   build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
+  build_worker studio-cpu cpu cpu-worker 2 none cpu,studio custom
+  build_worker studio-gpu gpu gpu-worker z -Oz gpu,studio wasm_js
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
   local worker
-  for worker in cpu graph-cpu import gpu graph-gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
+  for worker in cpu graph-cpu import gpu graph-gpu studio-cpu studio-gpu; do cp "$CACHE/workers/$(worker_key "$worker")"/* "$WORKERS/"; done
   cp -r model-runtime/host "$WORKERS/"
   build_ledger_worker "$WORKERS"
 }
@@ -100,7 +103,11 @@ worker_sources() {
   esac
   case ,$1, in
     *,studio,*) ;;
-    *) leave+=(-o -path model-runtime/src/studio.rs -o -path model-runtime/src/engine/dit.rs -o -path model-runtime/src/engine/flow.rs) ;;
+    *,import,*) ;;
+    *)
+      leave+=(-o -path model-runtime/src/studio.rs -o -path 'model-runtime/src/studio/[!n]*' -o -path model-runtime/src/worker/painting.rs)
+      leave+=(-o -path model-runtime/src/engine/adapter.rs -o -path model-runtime/src/engine/dit.rs -o -path model-runtime/src/engine/flow.rs)
+      ;;
   esac
   find model-runtime/src -type f -not \( "${leave[@]}" \)
   case ,$1, in *,cpu,*) find gemm -type f ;; esac

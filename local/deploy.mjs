@@ -26,7 +26,10 @@ export async function deploy({ rpcUrl, local, file, content, workers, say }) {
   const runtimes = {
     layers: await content.put(await exactRuntime(workers)),
     graphs: await content.put(await exactRuntime(workers, "graph-cpu")),
+    studio: await content.put(await exactRuntime(workers, "studio-cpu")),
   };
+  // Whoever checks what an adapter painted needs the network that it adapts.
+  for (const name of ["base", "prior"]) await content.put(await readFile(path.join(SAMPLES, `studio/site/${name}.safetensors`)));
   const known = await readFile(file, "utf8").then(JSON.parse, () => null);
   if (known?.chainId === chainId && known.sample && (await reader.getCode({ address: known.sample }))) return { ...known, runtimes };
 

@@ -21,5 +21,5 @@ export async function loadWorker(folder, name) {
   };
 }
 
-/** The exact runtime's file, a CPU worker's wasm: that of layers or, named "graph-cpu", that of graphs. */
+/** The exact runtime's file, a CPU worker's wasm: that of layers or, named "graph-cpu" or "studio-cpu", those of graphs and painters. */
 export const exactRuntime = async (folder, name = "cpu") => readFile(await fileOf(folder, name, "wasm"));

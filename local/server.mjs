@@ -36,6 +36,7 @@ export const pageConfig = ({ chainId, local, rpcUrl, contracts, fromBlock, runti
   workers: {
     layers: { cpu: "/workers/cpu-worker.js", gpu: "/workers/gpu-worker.js", runtime: runtimes.layers },
     graphs: { cpu: "/workers/graph-cpu-worker.js", gpu: "/workers/graph-gpu-worker.js", runtime: runtimes.graphs },
+    studio: { cpu: "/workers/studio-cpu-worker.js", gpu: "/workers/studio-gpu-worker.js", runtime: runtimes.studio },
     import: "/workers/import-worker.js", ledger: "/workers/ledger-worker.js", host: "/workers/host/worker.js",
   },
 });

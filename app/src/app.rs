@@ -14,7 +14,10 @@ use crate::{
     },
     components::toasts::Toasts,
     config::Config,
-    jobs::{logbook::Logbook, market::Market, pool::Pool, trainer::Trainer},
+    jobs::{
+        lesson::Lessons, logbook::Logbook, market::Market, pool::Pool, studio::Studio,
+        trainer::Trainer,
+    },
     load::Load,
     wallet::Wallets,
 };
@@ -33,6 +36,10 @@ pub(crate) struct App {
     pub(crate) trainer: Trainer,
     /// Work for others.
     pub(crate) market: Market,
+    /// What is painted.
+    pub(crate) studio: Studio,
+    /// What the studio is taught.
+    pub(crate) lessons: Lessons,
     /// Messages in the corner.
     pub(crate) toasts: Toasts,
     /// Whether the chain answers.
@@ -59,6 +66,8 @@ impl App {
             logbook: Logbook::new(&config.workers.ledger),
             trainer: Trainer::new(Arc::clone(&config), pool),
             market: Market::new(),
+            studio: Studio::new(Arc::clone(&config), pool),
+            lessons: Lessons::new(Arc::clone(&config)),
             toasts: Toasts::new(),
             health: RwSignal::new(Health::Unknown),
             block: RwSignal::new(0),

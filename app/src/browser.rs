@@ -2,6 +2,7 @@
 
 use js_sys::{Array, Math, Uint8Array};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 /// Largest whole number that JavaScript holds exactly, plus one.
@@ -53,6 +54,18 @@ pub(crate) fn download(name: &str, bytes: &[u8]) -> bool {
         Url::revoke_object_url(&url).ok()
     };
     try_download().is_some()
+}
+
+/// Puts a text on the clipboard. Whether the browser took it.
+pub(crate) async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    JsFuture::from(window.navigator().clipboard().write_text(text)).await.is_ok()
+}
+
+/// The bytes of a text in base 64.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let text = web_sys::window()?.atob(text).ok()?;
+    text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
 }
 
 /// Loads the page anew.

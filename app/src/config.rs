@@ -97,6 +97,8 @@ pub(crate) struct Workers {
     pub(crate) layers: Engine,
     /// Those that run graphs, as uploaded models are.
     pub(crate) graphs: Engine,
+    /// Those that paint.
+    pub(crate) studio: Engine,
     /// The file reader.
     pub(crate) import: String,
     /// The reader of job logs.
@@ -123,6 +125,7 @@ impl Workers {
         match spec.body {
             Body::Layers(_) => &self.layers,
             Body::Graph(_) => &self.graphs,
+            Body::Painter(_) => &self.studio,
         }
     }
 }
@@ -205,7 +208,7 @@ mod tests {
         "Jobs":"0x5FbDB2315678afecb367f032d93F642f64180aa5","Jury":"0x5FbDB2315678afecb367f032d93F642f64180aa6","Roster":"0x5FbDB2315678afecb367f032d93F642f64180aa9",
         "Vault":"0x5FbDB2315678afecb367f032d93F642f64180aa7","ParameterStore":"0x5FbDB2315678afecb367f032d93F642f64180aa8"},"fromBlock":0,"contentUrl":"/ipfs/",
         "uploadUrl":"/ipfs","explorerUrl":null,"burner":true,
-        "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"import":"/workers/import-worker.js","ledger":"/workers/ledger-worker.js","host":"/workers/host/worker.js"}}"#;
+        "workers":{"layers":{"cpu":"/workers/cpu-worker.js","gpu":"/workers/gpu-worker.js"},"graphs":{"cpu":"/workers/graph-cpu-worker.js","gpu":"/workers/graph-gpu-worker.js"},"studio":{"cpu":"/workers/studio-cpu-worker.js","gpu":"/workers/studio-gpu-worker.js"},"import":"/workers/import-worker.js","ledger":"/workers/ledger-worker.js","host":"/workers/host/worker.js"}}"#;
 
     #[test]
     fn the_documented_file_is_read() {

@@ -227,6 +227,65 @@ pub(crate) fn to_rgba(input: &[f32], channels: usize, height: usize, width: usiz
         .collect()
 }
 
+/// A square cut out of RGBA pixels, and its side. At a zoom of 1 the whole picture fits, with nothing beside it; `at` is the
+/// middle of the square, as shares of width and height.
+pub(crate) fn square(
+    rgba: &[u8],
+    (width, height): (usize, usize),
+    at: (f64, f64),
+    zoom: f64,
+) -> (Vec<u8>, usize) {
+    let side = ((width.max(height) as f64 / zoom.max(1.0)).round() as usize).max(1);
+    let start = |share: f64, length: usize| {
+        let middle = match length > side {
+            // The square stays within the picture where it can.
+            true => {
+                (share * length as f64).clamp(side as f64 / 2.0, length as f64 - side as f64 / 2.0)
+            }
+            false => length as f64 / 2.0,
+        };
+        (middle - side as f64 / 2.0).round() as i64
+    };
+    let (left, top) = (start(at.0, width), start(at.1, height));
+    let mut cut = vec![0; side * side * 4];
+    for row in 0..side {
+        let y = top + row as i64;
+        if !(0..height as i64).contains(&y) {
+            continue;
+        }
+        let (from, to) = (left.max(0), (left + side as i64).min(width as i64));
+        if from < to {
+            let source = (y as usize * width + from as usize) * 4;
+            let target = (row * side + (from - left) as usize) * 4;
+            let length = (to - from) as usize * 4;
+            cut[target..target + length].copy_from_slice(&rgba[source..source + length]);
+        }
+    }
+    (cut, side)
+}
+
+/// Pixels of a side of what a painter gives.
+pub(crate) fn painted_side(picture: &[f32]) -> usize {
+    (picture.len() / 4).isqrt()
+}
+
+/// What a painter gives, four channels with alpha multiplied in, as RGBA pixels.
+pub(crate) fn painted(picture: &[f32]) -> Vec<u8> {
+    let plane = picture.len() / 4;
+    let value = |channel: usize, i: usize| ((picture[channel * plane + i] + 1.0) / 2.0).max(0.0);
+    (0..plane)
+        .flat_map(|i| {
+            let alpha = value(3, i).min(1.0);
+            // What is all but clear has no colour of its own.
+            let colour = |channel: usize| match alpha > 0.02 {
+                true => (value(channel, i) / alpha).min(1.0),
+                false => 0.0,
+            };
+            [colour(0), colour(1), colour(2), alpha].map(|share| (share * 255.0).round() as u8)
+        })
+        .collect()
+}
+
 /// Light of a pixel over white paper (ITU-R BT.709 weights).
 fn luminance(pixel: &[u8]) -> f32 {
     let alpha = f32::from(pixel[3]) / 255.0;
@@ -328,6 +387,28 @@ mod tests {
         let ink = Ink::from_photo(&rgba, 5, 5);
         assert!((ink.values[12] - 1.0).abs() < 1e-5);
         assert!(ink.values[0] < 1e-5);
+    }
+
+    #[test]
+    fn a_square_is_cut_where_it_is_wanted() {
+        // Four columns, two rows, each pixel its number.
+        let rgba: Vec<u8> = (0..8).flat_map(|i| [i, i, i, 255]).collect();
+        let red =
+            |(cut, side): (Vec<u8>, usize)| (cut.chunks(4).map(|p| p[0]).collect::<Vec<_>>(), side);
+        let whole = red(square(&rgba, (4, 2), (0.5, 0.5), 1.0));
+        assert_eq!(whole, (vec![0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0], 4));
+        assert_eq!(red(square(&rgba, (4, 2), (1.0, 0.0), 2.0)), (vec![2, 3, 6, 7], 2));
+        assert_eq!(red(square(&rgba, (4, 2), (0.0, 1.0), 2.0)), (vec![0, 1, 4, 5], 2));
+    }
+
+    #[test]
+    fn alpha_is_taken_out_of_what_was_painted() {
+        // Half clear red, clear, and white.
+        let picture =
+            [0.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0, 0.0, -1.0, 1.0, 2.0];
+        let rgba = painted(&picture);
+        assert_eq!(painted_side(&picture), 2);
+        assert_eq!(rgba[..12], [255, 0, 0, 128, 0, 0, 0, 0, 255, 255, 255, 255]);
     }
 
     #[test]

@@ -6,7 +6,10 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap};
 
-use crate::image::{Frame, Ink, photo};
+use crate::{
+    image::{Frame, Ink, photo},
+    store::hash::bytes_of,
+};
 
 /// Longest side in pixels that a picture is read at; more would only be averaged away.
 const LARGEST: u32 = 512;
@@ -28,6 +31,21 @@ pub(crate) enum InputError {
     /// The browser cannot decode the picture.
     #[error("{0} is not a picture that this browser can read")]
     NotAPicture(String),
+    /// Lines instead of pixels.
+    #[error("{0} is a drawing made of lines (SVG); save it as a PNG first")]
+    Drawing(String),
+    /// The picture has too many pixels to decode.
+    #[error(
+        "{name} has {found} million pixels; the limit is {limit} million. Make it smaller first"
+    )]
+    TooManyPixels {
+        /// The file.
+        name: String,
+        /// How many, in millions.
+        found: u64,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The picture is empty, or too large.
     #[error(transparent)]
     Refused(#[from] RuntimeError),
@@ -87,6 +105,60 @@ impl Pictures {
     }
 }
 
+/// Most pixels of a picture: what a browser decodes within half a gigabyte.
+const MOST_PIXELS: u64 = 64_000_000;
+/// Bytes at a file's beginning in which its size is looked for.
+const HEAD: f64 = 262_144.0;
+
+/// A picture file's RGBA pixels, width and height, the longer side at most [`LARGEST`] pixels, turned as its camera says.
+///
+/// # Errors
+/// [`InputError`] for what is no picture, or one too large.
+pub(crate) async fn picture(file: &File) -> Result<(Vec<u8>, usize, usize), InputError> {
+    check_size(&file.name(), file.size() as u64)?;
+    if file.type_() == "image/svg+xml" {
+        return Err(InputError::Drawing(file.name()));
+    }
+    let bad = || InputError::NotAPicture(file.name());
+    let head = file.slice_with_f64_and_f64(0.0, HEAD).map_err(|_| bad())?;
+    let head = bytes_of(&head).await.ok_or_else(bad)?;
+    if let Some((width, height)) = sides(&head)
+        && u64::from(width) * u64::from(height) > MOST_PIXELS
+    {
+        let (found, limit) = (u64::from(width) * u64::from(height), MOST_PIXELS);
+        let million = |pixels: u64| pixels / 1_000_000;
+        return Err(InputError::TooManyPixels {
+            name: file.name(),
+            found: million(found),
+            limit: million(limit),
+        });
+    }
+    decode(file).await.ok_or_else(bad)
+}
+
+/// Width and height of a PNG or a JPEG, from its first bytes: decoding a picture that is too large would come too late.
+fn sides(head: &[u8]) -> Option<(u32, u32)> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    if head.starts_with(b"\x89PNG") {
+        return Some((number(head.get(16..20)?), number(head.get(20..24)?)));
+    }
+    if !head.starts_with(&[0xff, 0xd8]) {
+        return None;
+    }
+    let mut at = 2;
+    loop {
+        let (marker, kind) = (*head.get(at)?, *head.get(at + 1)?);
+        if marker != 0xff {
+            return None;
+        }
+        // Frames, without the tables that have numbers between theirs.
+        if matches!(kind, 0xc0..=0xcf) && !matches!(kind, 0xc4 | 0xc8 | 0xcc) {
+            return Some((number(head.get(at + 7..at + 9)?), number(head.get(at + 5..at + 7)?)));
+        }
+        at += 2 + number(head.get(at + 2..at + 4)?) as usize;
+    }
+}
+
 /// RGBA pixels, width and height, decoded by the browser off the main thread.
 async fn decode(file: &File) -> Option<(Vec<u8>, usize, usize)> {
     let window = web_sys::window()?;
@@ -119,6 +191,19 @@ mod tests {
         assert_eq!(numbers("1", 2), Err(InputError::WrongCount { needed: 2, found: 1 }));
         assert_eq!(numbers("1 x", 2), Err(InputError::NotANumber("x".into())));
         assert_eq!(numbers("NaN 1", 2), Err(InputError::NotANumber("NaN".into())));
+    }
+
+    #[test]
+    fn sides_are_read_before_a_picture_is_decoded() {
+        let png =
+            [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[0, 0, 0x27, 0x10, 0, 0, 0x30, 0x39]]
+                .concat();
+        assert_eq!(sides(&png), Some((10_000, 12_345)));
+        let jpeg = [&[0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2][..], &[0xff, 0xc2, 0, 17, 8, 1, 0, 2, 0]]
+            .concat();
+        assert_eq!(sides(&jpeg), Some((512, 256)));
+        assert_eq!(sides(&jpeg[..9]), None);
+        assert_eq!(sides(b"GIF89a"), None);
     }
 
     #[test]

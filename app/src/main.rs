@@ -45,6 +45,7 @@ mod jobs;
 mod load;
 mod net;
 mod pages;
+mod png;
 mod press;
 mod shell;
 mod store;

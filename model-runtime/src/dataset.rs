@@ -3,7 +3,7 @@
 //! | tensor | dtype and shape | meaning |
 //! |---|---|---|
 //! | `inputs` | U8 or F32 `[n, …input]` | examples; multiplied by the header's scale |
-//! | `targets` | U32 `[n]`, F32 `[n, outputs]` or U8 `[n, length]` | class numbers, values, or the tokens that come next; none where the input is its own target |
+//! | `targets` | U32 `[n]`, F32 `[n, outputs]`, U8 `[n, length]` or U8 `[n, channels, side, side]` | class numbers, values, the tokens that come next, or pixels; none where the input is its own target |
 //! | `split` | U8 `[n]` | 0 for training, 1 for held out |
 
 use std::collections::BTreeMap;
@@ -75,6 +75,8 @@ pub enum Targets {
     Classes(Vec<u32>),
     /// The task's width of values an example.
     Values(Vec<f32>),
+    /// Pixels, 0 for -1 and 255 for 1.
+    Pixels(Vec<u8>),
     /// The inputs themselves.
     Inputs,
 }
@@ -107,23 +109,25 @@ impl Dataset {
     /// The class numbers of example `index`: one, or one a position. None where values are predicted.
     pub fn classes(&self, index: u32) -> &[u32] {
         match &self.targets {
-            Targets::Classes(classes) => {
-                let rows = classes.len() / self.len().max(1);
-                &classes[index as usize * rows..(index as usize + 1) * rows]
-            }
-            Targets::Values(_) | Targets::Inputs => &[],
+            Targets::Classes(classes) => self.part(classes, index),
+            Targets::Values(_) | Targets::Pixels(_) | Targets::Inputs => &[],
         }
+    }
+
+    /// What belongs to example `index` among what belongs to all.
+    fn part<'a, T>(&self, all: &'a [T], index: u32) -> &'a [T] {
+        let width = all.len() / self.len().max(1);
+        &all[index as usize * width..(index as usize + 1) * width]
     }
 
     /// Appends the values that example `index` should give to `out`; none where classes are predicted.
     pub fn push_values(&self, index: u32, out: &mut Vec<f32>) {
         match &self.targets {
             Targets::Classes(_) => {}
-            Targets::Values(values) => {
-                let width = values.len() / self.len().max(1);
-                out.extend_from_slice(
-                    &values[index as usize * width..(index as usize + 1) * width],
-                );
+            Targets::Values(values) => out.extend_from_slice(self.part(values, index)),
+            Targets::Pixels(pixels) => {
+                let value = |pixel: &u8| f32::from(*pixel) / 127.5 - 1.0;
+                out.extend(self.part(pixels, index).iter().map(value));
             }
             Targets::Inputs => self.push_input(index, out),
         }
@@ -150,6 +154,11 @@ impl Dataset {
             }
             (Targets::Values(values), _) => {
                 Some(TensorValue::from_f32(vec![count, values.len() / count.max(1)], values))
+            }
+            (Targets::Pixels(pixels), task) => {
+                let mut shape = vec![count];
+                shape.extend(task.output(&self.header.input).sides());
+                Some(TensorValue::new(shape, Element::U8, pixels.clone()))
             }
             (Targets::Inputs, _) => None,
         };
@@ -234,10 +243,15 @@ impl Dataset {
                 let numbers: Vec<u32> = targets.bytes.iter().map(|v| u32::from(*v)).collect();
                 (Targets::Classes(class_numbers(&numbers, tokens.len())?), header.input.len())
             }
+            task @ Task::Painting { .. } => {
+                let targets = targets.filter(|t| t.element == Element::U8).ok_or_else(missing)?;
+                (Targets::Pixels(targets.bytes), task.output(&header.input).len())
+            }
         };
         let found = match &targets {
             Targets::Classes(numbers) => numbers.len(),
             Targets::Values(values) => values.len(),
+            Targets::Pixels(pixels) => pixels.len(),
             Targets::Inputs => 0,
         };
         let needed = count.saturating_mul(width);

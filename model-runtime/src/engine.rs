@@ -1,6 +1,8 @@
 //! Burn networks built from a spec, and what is done with them. The backend is a runtime
 //! [`Device`]; which one a binary has is its Cargo feature.
 
+#[cfg(feature = "studio")]
+mod adapter;
 mod answer;
 mod convolution;
 #[cfg(feature = "studio")]
@@ -22,6 +24,8 @@ mod trainer;
 #[cfg(feature = "cpu")]
 mod warm;
 
+#[cfg(feature = "studio")]
+pub use adapter::{provide, provided};
 pub use answer::{answer, open};
 pub use burn::tensor::Device;
 pub use evaluate::{evaluate, infer};

@@ -620,19 +620,6 @@ pub fn elements(shape: &[usize]) -> Option<u64> {
     shape.iter().try_fold(1u64, |total, side| total.checked_mul(*side as u64))
 }
 
-#[cfg(feature = "import")]
-/// IEEE 754 binary16.
-pub(crate) fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
-    }
-}
-
 /// The upper half of a binary32.
 #[cfg(feature = "import")]
 pub(crate) fn brain(bits: u16) -> f32 {
@@ -642,6 +629,8 @@ pub(crate) fn brain(bits: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "import")]
+    use crate::tensors::half;
 
     #[cfg(feature = "import")]
     #[test]

@@ -23,7 +23,10 @@ pub mod manifest;
 pub mod message;
 pub mod rng;
 pub mod spec;
-#[cfg(feature = "studio")]
+#[cfg(any(feature = "studio", feature = "import", not(feature = "engine")))]
+pub mod studio;
+#[cfg(not(any(feature = "studio", feature = "import", not(feature = "engine"))))]
+#[path = "studio/none.rs"]
 pub mod studio;
 pub mod tensors;
 pub mod wire;

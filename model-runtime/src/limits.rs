@@ -22,6 +22,10 @@ pub const MAX_EXAMPLES: usize = 1_000_000;
 pub const MAX_DATA_VALUES: usize = 64 << 20;
 /// Classes of a classification task.
 pub const MAX_CLASSES: usize = 1_000;
+/// Numbers in one picture that is painted: 128 × 128 pixels of 16 numbers.
+pub const MAX_PICTURE: usize = 128 * 128 * 16;
+/// Adapters that are worn at once.
+pub const MAX_ADAPTERS: usize = 3;
 /// Examples in one mini-batch.
 pub const MAX_BATCH: usize = 4_096;
 /// Examples in one question: what a slow machine answers within a short lease.

@@ -11,6 +11,7 @@ use crate::{
     content::Digest,
     manifest::TrainingConfig,
     spec::{ModelSpec, Shape, Task},
+    studio::{Painter, lesson::Lesson},
 };
 
 pub use crate::wire::{Bytes, Floats, Stored};
@@ -68,6 +69,16 @@ pub enum Request {
         /// Examples one after the other, each of the spec's input length, scaled as the data set.
         inputs: Floats,
     },
+    /// Keep a base network's parameter file for the adapters of it that come later. Answer: [`Event::Provided`].
+    Provide {
+        /// The file.
+        file: Stored,
+    },
+    /// Make the data set of a lesson. Answer: [`Event::Imported`].
+    Teach(Box<TeachRequest>),
+    /// Paint a picture; one job at a time. Events: [`Event::Painted`] …, then [`Event::Outputs`] with one row,
+    /// [`Event::Cancelled`] or [`Event::Failed`].
+    Paint(Box<PaintJob>),
     /// Average parameter files, as a round of several trainings publishes. Answer:
     /// [`Event::Parameters`].
     Average {
@@ -105,6 +116,47 @@ pub enum Request {
     },
 }
 
+/// A lesson that becomes a data set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TeachRequest {
+    /// The lesson.
+    pub lesson: Lesson,
+    /// The adapter that is to learn it.
+    pub painter: Painter,
+    /// File of the known pictures.
+    pub prior: Bytes,
+    /// Seed of the views.
+    pub seed: u64,
+}
+
+/// A picture to be painted, with adapters of one base.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PaintJob {
+    /// The base network, or any painter where no adapters are worn.
+    pub painter: Painter,
+    /// Digest of its parameter file, which was provided.
+    pub base: Digest,
+    /// What is worn, at most [`limits::MAX_ADAPTERS`].
+    pub adapters: Vec<WornAdapter>,
+    /// What is asked, as an example of the painter's input; words beyond the base's are the adapters', in their order.
+    pub ask: Floats,
+    /// A picture to begin with, `[channel, row, column]` in [-1, 1], and how much of it is painted anew.
+    pub start: Option<(Floats, f32)>,
+    /// Steps between two previews; 0 for none.
+    pub preview_every: u32,
+}
+
+/// An adapter that is worn.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WornAdapter {
+    /// What it is.
+    pub painter: Painter,
+    /// Its parameter file.
+    pub parameters: Bytes,
+    /// How much of it: 1 for what was trained.
+    pub scale: f32,
+}
+
 /// A training job: together with the runtime's bytes, all that its result depends on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainJob {
@@ -129,6 +181,9 @@ pub struct TrainJob {
     /// Do only a part of the job's steps; `parameters` are then those that the part starts from.
     #[serde(default)]
     pub segment: Option<Segment>,
+    /// Examples of a painter's input that a worker paints every few seconds, to show what was learnt so far.
+    #[serde(default)]
+    pub previews: Floats,
 }
 
 /// A part of a training, between two of its checkpoints.
@@ -259,6 +314,20 @@ pub enum Event {
     },
     /// The job is done.
     Trained(Box<TrainResult>),
+    /// A base network's file is kept.
+    Provided {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A picture is being painted.
+    Painted {
+        /// Steps done.
+        step: u32,
+        /// Steps in all.
+        steps: u32,
+        /// What it is likely to become, `[channel, row, column]` in [-1, 1]; empty between previews.
+        preview: Floats,
+    },
     /// Held-out figures.
     Evaluated(Evaluation),
     /// Outputs of [`Request::Infer`]: probabilities for a classification, values for a regression.

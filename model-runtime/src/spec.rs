@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RuntimeError, graph::Graph, limits};
+use crate::{RuntimeError, content::Digest, graph::Graph, limits, studio::Painter};
 
 mod parameters;
 mod shape;
@@ -28,9 +28,11 @@ pub enum Body {
     Layers(Vec<LayerSpec>),
     /// A graph of operators, as an uploaded model has it: one input, whose first side is the batch, and one output.
     Graph(Box<Graph>),
+    /// A diffusion transformer, or an adapter of one: prompts in, pictures out.
+    Painter(Box<Painter>),
 }
 
-/// A spec as JSON has it: with either `layers` or `graph`.
+/// A spec as JSON has it: with one of `layers`, `graph` and `painter`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -39,6 +41,8 @@ struct Written {
     layers: Option<Vec<LayerSpec>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     graph: Option<Box<Graph>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    painter: Option<Box<Painter>>,
     task: Task,
 }
 
@@ -46,11 +50,12 @@ impl TryFrom<Written> for ModelSpec {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let Written { input, layers, graph, task } = written;
-        let body = match (layers, graph) {
-            (Some(layers), None) => Body::Layers(layers),
-            (None, Some(graph)) => Body::Graph(graph),
-            _ => return Err("a spec has either layers or a graph"),
+        let Written { input, layers, graph, painter, task } = written;
+        let body = match (layers, graph, painter) {
+            (Some(layers), None, None) => Body::Layers(layers),
+            (None, Some(graph), None) => Body::Graph(graph),
+            (None, None, Some(painter)) => Body::Painter(painter),
+            _ => return Err("a spec has layers, a graph or a painter"),
         };
         Ok(Self { input, body, task })
     }
@@ -59,9 +64,11 @@ impl TryFrom<Written> for ModelSpec {
 impl From<ModelSpec> for Written {
     fn from(spec: ModelSpec) -> Self {
         let ModelSpec { input, body, task } = spec;
+        let written = Self { input, layers: None, graph: None, painter: None, task };
         match body {
-            Body::Layers(layers) => Self { input, layers: Some(layers), graph: None, task },
-            Body::Graph(graph) => Self { input, layers: None, graph: Some(graph), task },
+            Body::Layers(layers) => Self { layers: Some(layers), ..written },
+            Body::Graph(graph) => Self { graph: Some(graph), ..written },
+            Body::Painter(painter) => Self { painter: Some(painter), ..written },
         }
     }
 }
@@ -88,6 +95,13 @@ pub enum Task {
     },
     /// The input itself, flattened; mean squared error.
     Reconstruction,
+    /// A picture, painted from noise by a prompt; mean squared error of the speed at which noise becomes it.
+    Painting {
+        /// Numbers of a pixel: red, green, blue times alpha, and alpha, in [-1, 1].
+        channels: usize,
+        /// Pixels of a side.
+        side: usize,
+    },
 }
 
 impl Task {
@@ -100,6 +114,9 @@ impl Task {
                 Shape::Sequence { length: input.len(), dimension: tokens.len() }
             }
             Self::Reconstruction => Shape::Features { size: input.len() },
+            Self::Painting { channels, side } => {
+                Shape::Image { channels: *channels, height: *side, width: *side }
+            }
         }
     }
 
@@ -115,6 +132,7 @@ impl Task {
             Self::Regression { outputs } => (outputs.len(), limits::MAX_CLASSES),
             Self::NextToken { tokens } => (tokens.len(), limits::MAX_DIMENSION),
             Self::Reconstruction => (input.len(), limits::MAX_DIMENSION),
+            Self::Painting { .. } => (self.output(input).len(), limits::MAX_PICTURE),
         };
         if count == 0 || count > most {
             return Err(RuntimeError::bounds("number of outputs", count, format!("1 to {most}")));
@@ -300,7 +318,7 @@ impl Body {
     pub fn layers(&self) -> &[LayerSpec] {
         match self {
             Self::Layers(layers) => layers,
-            Self::Graph(_) => &[],
+            Self::Graph(_) | Self::Painter(_) => &[],
         }
     }
 }
@@ -328,10 +346,11 @@ impl ModelSpec {
         match &self.body {
             Body::Layers(_) => self.summary().map(drop),
             Body::Graph(graph) => graph.validate_for(&self.input),
+            Body::Painter(painter) => painter.validate_for(&self.input, &self.task),
         }
     }
 
-    /// The layers with their shapes; none for a graph, whose nodes say themselves what they are.
+    /// The layers with their shapes; none for a graph, whose nodes say themselves what they are, or a painter.
     ///
     /// # Errors
     /// The first layer that cannot be.
@@ -372,12 +391,21 @@ impl ModelSpec {
         match &self.body {
             Body::Layers(_) => Ok(self.summary()?.iter().map(|layer| layer.parameters).sum()),
             Body::Graph(graph) => graph.parameter_count(),
+            Body::Painter(painter) => Ok(painter.parameter_count()),
+        }
+    }
+
+    /// Digest of the parameter file of the network that this one adapts, if it does.
+    pub fn base(&self) -> Option<Digest> {
+        match &self.body {
+            Body::Painter(painter) => painter.base(),
+            _ => None,
         }
     }
 
     /// Estimated bytes that training takes at `batch` examples a step: parameters, gradients, two
-    /// moments and the copy being saved (5 × 4 bytes each), and every activation with its gradient
-    /// and one temporary (3 × 4 bytes a value).
+    /// moments and the copy being saved (5 × 4 bytes each), what an adapter adapts, and every activation with
+    /// its gradient and one temporary (3 × 4 bytes a value).
     ///
     /// # Errors
     /// As [`ModelSpec::validate`].
@@ -385,10 +413,16 @@ impl ModelSpec {
         let values: u64 = match &self.body {
             Body::Layers(_) => self.summary()?.iter().map(|layer| layer.output.len() as u64).sum(),
             Body::Graph(graph) => graph.values(),
+            Body::Painter(painter) => painter.values(),
         };
         let values = values.saturating_add(self.input.len() as u64);
         let activations = values.saturating_mul(batch as u64).saturating_mul(12);
-        Ok(self.parameter_count()?.saturating_mul(20).saturating_add(activations))
+        let base = match &self.body {
+            Body::Painter(painter) => painter.base_bytes(),
+            _ => 0,
+        };
+        let trained = self.parameter_count()?.saturating_mul(20);
+        Ok(trained.saturating_add(base).saturating_add(activations))
     }
 
     /// Refuses a model whose training would not fit, before building it.

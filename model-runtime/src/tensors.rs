@@ -16,6 +16,8 @@ use crate::{RuntimeError, limits};
 pub enum Element {
     /// 32-bit float.
     F32,
+    /// 16-bit float; read as 32-bit ones.
+    F16,
     /// Byte.
     U8,
     /// 32-bit unsigned integer.
@@ -26,6 +28,7 @@ impl Element {
     fn size(self) -> usize {
         match self {
             Self::U8 => 1,
+            Self::F16 => 2,
             Self::F32 | Self::U32 => 4,
         }
     }
@@ -33,6 +36,7 @@ impl Element {
     fn name(self) -> &'static str {
         match self {
             Self::F32 => "F32",
+            Self::F16 => "F16",
             Self::U8 => "U8",
             Self::U32 => "U32",
         }
@@ -144,6 +148,10 @@ impl TensorView<'_> {
     /// # Errors
     /// If the element type is another; [`RuntimeError::Storage`] if they cannot be read.
     pub fn to_f32(&self, name: &str) -> Result<Vec<f32>, RuntimeError> {
+        if self.element == Element::F16 {
+            let value = |bytes: &[u8; 2]| half(u16::from_le_bytes(*bytes));
+            return Ok(self.bytes()?.as_chunks().0.iter().map(value).collect());
+        }
         self.expect(name, Element::F32)?;
         let mut values = vec![0.0; self.len()];
         self.source.read(self.at, bytemuck::cast_slice_mut(&mut values))?;
@@ -186,6 +194,18 @@ impl TensorView<'_> {
         let mut bytes = vec![0; self.len() * self.element.size()];
         self.source.read(self.at, &mut bytes)?;
         Ok(bytes)
+    }
+}
+
+/// IEEE 754 binary16.
+pub(crate) fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
     }
 }
 
@@ -256,7 +276,7 @@ impl TensorFile {
         out
     }
 
-    /// Reads any safetensors file of F32, U8 and U32 tensors; `name` is for messages.
+    /// Reads any safetensors file of F32, F16, U8 and U32 tensors; `name` is for messages.
     ///
     /// # Errors
     /// As [`views`].
@@ -279,7 +299,7 @@ impl TensorFile {
     }
 }
 
-/// The tensors of any safetensors file of F32, U8 and U32 tensors, left where they are; `name` is for messages.
+/// The tensors of any safetensors file of F32, F16, U8 and U32 tensors, left where they are; `name` is for messages.
 ///
 /// # Errors
 /// [`RuntimeError::FileTooLarge`], or [`RuntimeError::BadFile`] with the reader's reason.
@@ -293,11 +313,12 @@ pub fn views<'a>(
         .map(|(tensor, info)| {
             let element = match info.dtype {
                 Dtype::F32 => Element::F32,
+                Dtype::F16 => Element::F16,
                 Dtype::U8 => Element::U8,
                 Dtype::U32 => Element::U32,
                 other => {
                     let reason =
-                        format!("the tensor {tensor} is {other:?}; F32, U8 and U32 are read");
+                        format!("the tensor {tensor} is {other:?}; F32, F16, U8 and U32 are read");
                     return Err(RuntimeError::file(name, reason));
                 }
             };

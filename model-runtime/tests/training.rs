@@ -12,7 +12,7 @@ use delea_model_runtime::{
     engine::{Device, Network, Trainer, evaluate, infer, initialize, load, read},
     import::import,
     manifest::{Optimizer, TrainingConfig},
-    message::{ImportRequest, TrainJob, TrainResult},
+    message::{Floats, ImportRequest, TrainJob, TrainResult},
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
     tensors::TensorFile,
 };
@@ -60,6 +60,7 @@ fn job(spec: ModelSpec, steps: u32) -> TrainJob {
         evaluate_every: 0,
         keep_leaves: false,
         segment: None,
+        previews: Floats::default(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The exact runtime under wasmtime: the very bytes that the page's CPU worker runs.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+};
 
 use delea_model_runtime::{
     call::{Answer, Call},
     content::Digest,
-    message::{Event, Request, TrainJob, TrainResult},
+    message::{Bytes, Event, Request, TrainJob, TrainResult},
     wire,
 };
 use wasmtime::{Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc};
@@ -26,6 +29,8 @@ pub(crate) struct Runtime {
     module: Module,
     /// sha2-256 of its bytes.
     pub(crate) digest: Digest,
+    /// Parameter file of the network that a model adapts.
+    base: Option<Arc<Vec<u8>>>,
 }
 
 impl Runtime {
@@ -40,20 +45,29 @@ impl Runtime {
         config.wasm_relaxed_simd(false);
         let engine = Engine::new(&config).map_err(engine_error)?;
         let module = Module::new(&engine, wasm).map_err(engine_error)?;
-        Ok(Self { module, digest: Digest::of(wasm) })
+        Ok(Self { module, digest: Digest::of(wasm), base: None })
+    }
+
+    /// The same for a model that adapts a base network, whose parameter file this is.
+    pub(crate) fn on(self, base: Arc<Vec<u8>>) -> Self {
+        Self { base: Some(base), ..self }
     }
 
     /// An instance of its own memory.
     ///
     /// # Errors
-    /// [`NodeError::Engine`] for a module without the C ABI.
+    /// [`NodeError::Engine`] for a module without the C ABI; [`NodeError::Runtime`] if it takes no base network.
     pub(crate) fn open(&self) -> Result<Exact, NodeError> {
         let mut store = Store::new(self.module.engine(), ());
         let mut linker = Linker::new(self.module.engine());
         // Those of its browser shell, which no call of the C ABI reaches.
         linker.define_unknown_imports_as_traps(&self.module).map_err(engine_error)?;
         let instance = linker.instantiate(&mut store, &self.module).map_err(engine_error)?;
-        Exact::bind(store, instance)
+        let mut exact = Exact::bind(store, instance)?;
+        if let Some(base) = &self.base {
+            exact.ask(Request::Provide { file: Bytes::from(base.to_vec()).into() })?;
+        }
+        Ok(exact)
     }
 }
 

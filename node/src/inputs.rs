@@ -12,7 +12,7 @@ use delea_model_runtime::{
     content::Digest,
     inference::{self, Question},
     manifest::Manifest,
-    message::TrainJob,
+    message::{Floats, TrainJob},
 };
 
 use crate::{chain::Chain, config::Config, error::NodeError, exact::Runtime, store::Blobs};
@@ -67,11 +67,20 @@ impl Desk {
         Ok(Manifest::from_bytes(&bytes)?)
     }
 
-    /// The runtime that a manifest asks for: this node's own, or another version, or that of graphs, by its hash.
+    /// The runtime that a manifest asks for, with the base network if the model adapts one.
     ///
     /// # Errors
-    /// [`NodeError::Missing`] if nobody has it.
+    /// [`NodeError::Missing`] if nobody has the one or the other.
     pub(crate) async fn runtime_of(&self, manifest: &Manifest) -> Result<Runtime, NodeError> {
+        let runtime = self.named_runtime(manifest).await?;
+        match manifest.spec.base() {
+            Some(base) => Ok(runtime.on(self.blobs.get(base, "the base network").await?.into())),
+            None => Ok(runtime),
+        }
+    }
+
+    /// This node's own, or another version, or that of another kind of models, by its hash.
+    async fn named_runtime(&self, manifest: &Manifest) -> Result<Runtime, NodeError> {
         let Some(digest) = manifest.runtime.filter(|digest| *digest != self.runtime.digest) else {
             return Ok(self.runtime.clone());
         };
@@ -163,6 +172,7 @@ impl Desk {
             evaluate_every: 0,
             keep_leaves: true,
             segment: None,
+            previews: Floats::default(),
         })
     }
 }

@@ -3,10 +3,10 @@
 use alloy_primitives::{Address, keccak256};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 
 use super::icons;
-use crate::format;
+use crate::{browser, format};
 
 /// Cells on a side of the pattern; the right half mirrors the left.
 const SIDE: usize = 6;
@@ -73,9 +73,7 @@ pub(crate) fn CopyButton(
     let copy = move |_| {
         let text = text.clone();
         spawn_local(async move {
-            let Some(window) = web_sys::window() else { return };
-            let written = JsFuture::from(window.navigator().clipboard().write_text(&text)).await;
-            if written.is_ok() {
+            if browser::copy(&text).await {
                 copied.try_set(true);
                 TimeoutFuture::new(COPIED_MS).await;
                 copied.try_set(false);

@@ -198,7 +198,8 @@ pub(crate) fn TextArea(
 #[component]
 pub(crate) fn Slider(
     /// Unique in the page.
-    id: &'static str,
+    #[prop(into)]
+    id: String,
     /// Label.
     label: &'static str,
     /// Its position.
@@ -221,11 +222,11 @@ pub(crate) fn Slider(
     view! {
         <div class="field">
             <div class="field-row">
-                <label for=id>{label}</label>
-                <output for=id>{move || words.get()}</output>
+                <label for=id.clone()>{label}</label>
+                <output for=id.clone()>{move || words.get()}</output>
             </div>
             <input
-                id=id
+                id=id.clone()
                 type="range"
                 data-testid=id
                 min=min

@@ -22,6 +22,7 @@ pub(crate) fn Header() -> impl IntoView {
                 </A>
                 <nav class="nav" aria-label="Main">
                     <A href="/" exact=true>"Explore"</A>
+                    <A href="/studio">"Studio"</A>
                     <A href="/create">"Create"</A>
                     <A href="/work">"Work"</A>
                     <A href="/account">"Account"</A>

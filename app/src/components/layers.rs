@@ -6,6 +6,7 @@ use delea_model_runtime::{
     RuntimeError,
     graph::{Graph, elements},
     spec::{Activation, Body, LayerSpec, ModelSpec, Shape},
+    studio::Painter,
 };
 use leptos::prelude::*;
 
@@ -126,6 +127,58 @@ fn rows(spec: &ModelSpec) -> Result<Vec<Row>, RuntimeError> {
             })
             .collect()),
         Body::Graph(graph) => spec.validate().map(|()| nodes(graph)),
+        Body::Painter(painter) => spec.validate().map(|()| parts(painter)),
+    }
+}
+
+/// A painter's parts, in the order in which a picture goes through them.
+fn parts(painter: &Painter) -> Vec<Row> {
+    let sizes = &painter.sizes;
+    let count = |shape: &[usize]| shape.iter().map(|side| *side as u64).product::<u64>();
+    let mut rows: Vec<Row> = Vec::new();
+    for (name, shape) in painter.parameter_shapes() {
+        let mut path = name.trim_start_matches("adapter.").split('.');
+        let (part, block) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
+        let position = if part == "blocks" { format!("{part}.{block}") } else { part.to_owned() };
+        match rows.iter_mut().find(|row| row.position == position) {
+            Some(row) => row.parameters += count(&shape),
+            None => rows.push(Row {
+                words: part_in_words(part).to_owned(),
+                position,
+                name: String::new(),
+                gives: match part {
+                    "output" => shape_of(sizes.side, sizes.channels),
+                    "token" => format!("{} × {}", shape[0], sizes.width),
+                    _ => format!("{} × {}", sizes.patches() + sizes.length, sizes.width),
+                },
+                parameters: count(&shape),
+            }),
+        }
+    }
+    let order = ["words", "token", "patches", "time", "prompt", "modulation", "blocks"];
+    rows.sort_by_key(|row| {
+        let part = row.position.split('.').next().unwrap_or_default();
+        order.iter().position(|known| *known == part).unwrap_or(order.len())
+    });
+    rows
+}
+
+fn shape_of(side: usize, channels: usize) -> String {
+    shape(&Shape::Image { channels, height: side, width: side })
+}
+
+/// A painter's part in words.
+fn part_in_words(part: &str) -> &'static str {
+    match part {
+        "patches" => "Cut into patches",
+        "words" => "Look up the words",
+        "token" => "Its own words",
+        "time" => "How much noise there is",
+        "prompt" => "Sum of the words",
+        "modulation" | "output_modulation" => "What time and words change",
+        "blocks" => "Transformer block",
+        "output" => "Back to pixels",
+        _ => "Part",
     }
 }
 

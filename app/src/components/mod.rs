@@ -12,6 +12,7 @@ pub(crate) mod icons;
 pub(crate) mod later;
 pub(crate) mod layers;
 pub(crate) mod more;
+pub(crate) mod painted;
 pub(crate) mod plot;
 pub(crate) mod sample;
 pub(crate) mod stages;

@@ -7,6 +7,7 @@ use leptos::{html, prelude::*};
 use wasm_bindgen::{Clamped, JsCast};
 use web_sys::{CanvasRenderingContext2d, ImageData};
 
+use super::painted::Painted;
 use crate::{format, image};
 
 /// Numbers shown of an example that is no picture.
@@ -62,7 +63,14 @@ pub(crate) fn Example(
     /// Its target in words.
     #[prop(into)]
     target: String,
+    /// Its target as a picture of the studio.
+    #[prop(optional_no_strip)]
+    picture: Option<Vec<f32>>,
 ) -> impl IntoView {
+    if let Some(picture) = picture {
+        let picture = Signal::stored(Arc::new(picture));
+        return view! { <Painted picture label="A picture to be painted"/> }.into_any();
+    }
     match shape {
         Shape::Image { channels: channels @ (1 | 3), height, width } => view! {
             <Picture

@@ -8,12 +8,12 @@ use delea_model_runtime::{
     content::Digest,
     inference::{self, Question},
     manifest::Manifest,
-    message::{Bytes, Event, Request, Segment, TrainJob},
+    message::{Bytes, Event, Floats, Request, Segment, TrainJob},
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{client::Client, trainer::sentence};
+use super::{client::Client, pool::provide, trainer::sentence};
 use crate::{
     app::App,
     chain::{
@@ -146,6 +146,7 @@ impl Desk {
             }
         };
         let client = client.map_err(say)?;
+        provide(&client, config, manifest.spec.base()).await.map_err(say)?;
         self.worker.try_set_value(Some(client.clone()));
         Ok(client)
     }
@@ -245,6 +246,7 @@ pub(crate) async fn check(desk: Desk, claim: &Claim, extent: Extent) -> Result<V
             evaluate_every: 0,
             keep_leaves: false,
             segment: None,
+            previews: Floats::default(),
         },
         trace: None,
     };

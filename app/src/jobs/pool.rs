@@ -3,6 +3,7 @@
 
 use delea_model_runtime::{
     RuntimeError,
+    content::Digest,
     message::{DeviceReport, Event, Request, Tier},
     spec::{Body, ModelSpec},
 };
@@ -10,17 +11,31 @@ use leptos::prelude::*;
 use leptos::reactive::owner::LocalStorage;
 
 use super::client::Client;
-use crate::config;
+use crate::{
+    config::{self, Config},
+    store::studio,
+};
 
 /// Handles to the page's workers. Copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Pool {
     urls: StoredValue<config::Workers>,
-    /// Those of layers, then those of graphs; of each the CPU's, then the GPU's.
-    running: [[Slot; 2]; 2],
+    /// By kind; of each the CPU's, then the GPU's.
+    running: [[Slot; 2]; KINDS],
 }
 
-type Slot = StoredValue<Option<(Client, DeviceReport)>, LocalStorage>;
+type Slot = StoredValue<Option<Running>, LocalStorage>;
+
+#[derive(Clone)]
+struct Running {
+    client: Client,
+    device: DeviceReport,
+    /// The base network that it has for those who adapt it.
+    base: Option<Digest>,
+}
+
+/// How many kinds of models have workers of their own.
+const KINDS: usize = 3;
 
 /// Which workers run a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +44,8 @@ pub(crate) enum Kind {
     Layers,
     /// Graphs.
     Graphs,
+    /// Painters.
+    Painters,
 }
 
 impl Kind {
@@ -37,6 +54,7 @@ impl Kind {
         match spec.body {
             Body::Layers(_) => Self::Layers,
             Body::Graph(_) => Self::Graphs,
+            Body::Painter(_) => Self::Painters,
         }
     }
 }
@@ -60,14 +78,15 @@ impl Pool {
         tier: Tier,
     ) -> Result<(Client, DeviceReport), RuntimeError> {
         let slot = self.slot(kind, tier);
-        if let Some((client, device)) = slot.get_value().filter(|(client, _)| client.alive()) {
-            return Ok((client, device));
+        if let Some(running) = slot.get_value().filter(|running| running.client.alive()) {
+            return Ok((running.client, running.device));
         }
         slot.set_value(None);
         let url = self.urls.with_value(|urls| {
             let engine = match kind {
                 Kind::Layers => &urls.layers,
                 Kind::Graphs => &urls.graphs,
+                Kind::Painters => &urls.studio,
             };
             match tier {
                 Tier::Cpu => engine.cpu.clone(),
@@ -77,13 +96,53 @@ impl Pool {
         let client = Client::spawn(&url).await?;
         match client.ask(Request::Start).await? {
             Event::Ready { device } => {
-                slot.set_value(Some((client.clone(), device.clone())));
+                let running =
+                    Running { client: client.clone(), device: device.clone(), base: None };
+                slot.set_value(Some(running));
                 Ok((client, device))
             }
             _ => {
                 Err(RuntimeError::Protocol { reason: "the worker's device did not report".into() })
             }
         }
+    }
+
+    /// The worker that runs a model, with the base network if the model adapts one.
+    ///
+    /// # Errors
+    /// As [`Pool::get`]; [`RuntimeError::Storage`] if the base cannot be had.
+    pub(crate) async fn ready(
+        self,
+        config: &Config,
+        spec: &ModelSpec,
+        tier: Tier,
+    ) -> Result<(Client, DeviceReport), RuntimeError> {
+        self.with_base(config, Kind::of(spec), spec.base(), tier).await
+    }
+
+    /// The worker of a kind and tier, with a base network's file.
+    ///
+    /// # Errors
+    /// As [`Pool::ready`].
+    pub(crate) async fn with_base(
+        self,
+        config: &Config,
+        kind: Kind,
+        base: Option<Digest>,
+        tier: Tier,
+    ) -> Result<(Client, DeviceReport), RuntimeError> {
+        let (client, device) = self.get(kind, tier).await?;
+        let slot = self.slot(kind, tier);
+        let has = slot.with_value(|running| running.as_ref().and_then(|running| running.base));
+        if base.is_some() && base != has {
+            provide(&client, config, base).await?;
+            slot.update_value(|running| {
+                if let Some(running) = running {
+                    running.base = base;
+                }
+            });
+        }
+        Ok((client, device))
     }
 
     /// Ends a worker: the next use starts a fresh one.
@@ -110,6 +169,21 @@ impl Pool {
     }
 
     fn slot(self, kind: Kind, tier: Tier) -> Slot {
-        self.running[usize::from(kind == Kind::Graphs)][usize::from(tier == Tier::Gpu)]
+        self.running[kind as usize][usize::from(tier == Tier::Gpu)]
     }
+}
+
+/// Gives a worker a base network's file, if there is one.
+///
+/// # Errors
+/// [`RuntimeError::Storage`] if it cannot be had, and the worker's.
+pub(crate) async fn provide(
+    client: &Client,
+    config: &Config,
+    base: Option<Digest>,
+) -> Result<(), RuntimeError> {
+    let Some(base) = base else { return Ok(()) };
+    let file = studio::file(config, base, "the base network").await;
+    let file = file.map_err(|error| RuntimeError::Storage { reason: error.to_string() })?;
+    client.ask(Request::Provide { file: file.into() }).await.map(drop)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use delea_model_runtime::{
     RuntimeError,
     manifest::Manifest,
-    message::{Bytes, Event, Request, Tier, TrainJob},
+    message::{Bytes, Event, Floats, Request, Tier, TrainJob},
 };
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -293,7 +293,8 @@ impl Trainer {
     /// One worker's part of the job.
     async fn on(self, tier: Tier, job: &Job, files: &Files, run: u32) -> End {
         let failed = |error| End::Failed { error, began: false };
-        let (client, device) = match self.pool.get(Kind::of(&files.manifest.spec), tier).await {
+        let settings = self.config.get_value();
+        let (client, device) = match self.pool.ready(&settings, &files.manifest.spec, tier).await {
             Ok(ready) => ready,
             // Whatever kept it from starting, another device may do.
             Err(error) => return failed(RuntimeError::Device { reason: error.to_string() }),
@@ -322,6 +323,7 @@ impl Trainer {
             evaluate_every: (job.steps / EVALUATIONS).max(1),
             keep_leaves: job.announced.is_some(),
             segment: None,
+            previews: Floats::default(),
         }));
         let mut conversation = match client.open(request) {
             Ok(conversation) => conversation,

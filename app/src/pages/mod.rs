@@ -7,4 +7,5 @@ pub(crate) mod job;
 mod job_check;
 pub(crate) mod model;
 pub(crate) mod not_found;
+pub(crate) mod studio;
 pub(crate) mod work;

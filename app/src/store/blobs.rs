@@ -85,17 +85,37 @@ pub(crate) async fn get(
     wanted: Digest,
     what: &str,
 ) -> Result<Vec<u8>, StoreError> {
+    get_from(config, None, wanted, what).await
+}
+
+/// [`get`], from `first` before any other source.
+pub(crate) async fn get_from(
+    config: &Config,
+    first: Option<&str>,
+    wanted: Digest,
+    what: &str,
+) -> Result<Vec<u8>, StoreError> {
     if let Some(bytes) = kept(wanted).await {
         return Ok(bytes);
     }
-    bytes_of(&fetch(config, wanted, what).await?).await.ok_or_else(|| unread(what))
+    bytes_of(&fetch(config, first, wanted, what).await?).await.ok_or_else(|| unread(what))
 }
 
 /// A blob for a worker, which reads and checks it: this page never holds it.
 pub(crate) async fn file(config: &Config, wanted: Digest, what: &str) -> Result<Bytes, StoreError> {
+    file_from(config, None, wanted, what).await
+}
+
+/// [`file`], from `first` before any other source.
+pub(crate) async fn file_from(
+    config: &Config,
+    first: Option<&str>,
+    wanted: Digest,
+    what: &str,
+) -> Result<Bytes, StoreError> {
     let file = match files::open(wanted).await {
         Some(file) => file.into(),
-        None => fetch(config, wanted, what).await?,
+        None => fetch(config, first, wanted, what).await?,
     };
     Ok(Bytes::of_file(file, Some(wanted)))
 }
@@ -106,8 +126,14 @@ pub(crate) fn unread(what: &str) -> StoreError {
     StoreError::Fetch { what: what.to_owned(), reason }
 }
 
-async fn fetch(config: &Config, wanted: Digest, what: &str) -> Result<Blob, StoreError> {
-    let sources = config.sources(&wanted.cid());
+async fn fetch(
+    config: &Config,
+    first: Option<&str>,
+    wanted: Digest,
+    what: &str,
+) -> Result<Blob, StoreError> {
+    let mut sources = config.sources(&wanted.cid());
+    sources.splice(0..0, first.map(str::to_owned));
     let error = match ipfs::race(&sources, wanted, what, TIMEOUT_MS).await {
         Ok(file) => return Ok(keep_file(wanted, &file).await.unwrap_or(file)),
         Err(error) => error,

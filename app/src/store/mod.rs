@@ -8,3 +8,4 @@ pub(crate) mod ipfs;
 pub(crate) mod local;
 pub(crate) mod onchain;
 pub(crate) mod preview;
+pub(crate) mod studio;

@@ -33,6 +33,8 @@ pub(crate) struct Sample {
     pub(crate) input: Vec<f32>,
     /// Target in words.
     pub(crate) target: String,
+    /// Target as a picture of the studio.
+    pub(crate) picture: Option<Vec<f32>>,
 }
 
 #[derive(Deserialize)]
@@ -129,6 +131,16 @@ impl Preview {
                     text(tokens, &inputs.row(index, width, header.scale))
                 }
                 _ => String::new(),
+            },
+            picture: match &header.task {
+                Task::Painting { .. } => {
+                    let width = header.task.output(&header.input).len();
+                    file.tensor("targets", "U8").and_then(|pixels| {
+                        let row = pixels.get(index * width..(index + 1) * width)?;
+                        Some(row.iter().map(|pixel| f32::from(*pixel) / 127.5 - 1.0).collect())
+                    })
+                }
+                _ => None,
             },
         });
         Ok(Self {

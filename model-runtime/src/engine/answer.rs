@@ -1,19 +1,21 @@
 //! Requests that need nothing but a device: no store, no clock, no earlier request.
 
 use super::{Device, Network, Trainer, evaluate, infer, initialize, load, read};
+#[cfg(feature = "studio")]
+use crate::message::{Imported, TeachRequest};
 use crate::{
     RuntimeError,
     average::average,
     content::Digest,
     dataset::Dataset,
     manifest::{Optimizer, TrainingConfig},
-    message::{Bytes, Event, Inspection, Request, TrainJob},
+    message::{Bytes, Event, Floats, Inspection, Request, TrainJob},
     spec::{Body, ModelSpec},
     tensors::{Source, views},
 };
 
 /// Answers [`Request::Initialize`], [`Request::Evaluate`], [`Request::Infer`] with its parameters,
-/// [`Request::Inspect`] and [`Request::Average`].
+/// [`Request::Inspect`], [`Request::Average`] and [`Request::Provide`].
 ///
 /// # Errors
 /// Anything wrong with the request's files and spec; [`RuntimeError::Protocol`] for other requests.
@@ -38,6 +40,20 @@ pub async fn answer(request: Request, device: &Device) -> Result<Event, RuntimeE
         Request::Inspect { spec, parameters, dataset } => {
             let inspection = inspect(spec, parameters, dataset, device).await?;
             Ok(Event::Inspected(Box::new(inspection)))
+        }
+        #[cfg(feature = "studio")]
+        Request::Provide { file } => {
+            let mut bytes = vec![0; Source::len(&file)];
+            file.read(0, &mut bytes)?;
+            Ok(Event::Provided { digest: super::provide(bytes) })
+        }
+        #[cfg(feature = "studio")]
+        Request::Teach(request) => {
+            let TeachRequest { lesson, painter, prior, seed } = *request;
+            let data = lesson.dataset(&painter, &Dataset::from_bytes(&prior)?, seed)?;
+            let dataset = data.to_bytes();
+            let (digest, summary) = (Digest::of(&dataset), data.summary());
+            Ok(Event::Imported(Box::new(Imported { dataset: dataset.into(), digest, summary })))
         }
         Request::Average { parts } => Ok(parameters(average(&parts)?.to_bytes())),
         _ => Err(RuntimeError::Protocol {
@@ -76,6 +92,7 @@ async fn inspect(
         evaluate_every: 0,
         keep_leaves: false,
         segment: None,
+        previews: Floats::default(),
     };
     let mut trainer = Trainer::new(job, None, device.clone()).await?;
     trainer.advance().await?;

@@ -3,10 +3,11 @@
 use burn::{
     module::Module,
     nn::{Embedding, EmbeddingConfig, Linear},
-    tensor::{Device, Int, Tensor, TensorData, activation},
+    tensor::{Device, Int, Tensor, TensorData, activation, module::embedding},
 };
 
 use super::{
+    adapter::{Adapter, AdapterBlock, LowRank},
     gelu::gelu,
     layers::{BLANK, new_linear},
     linear::linear,
@@ -72,6 +73,16 @@ pub(super) fn begins_at_zero(name: &str) -> bool {
     name.contains("modulation") || name.starts_with("output.")
 }
 
+/// An adapter and how much of it is worn.
+#[derive(Clone, Copy)]
+pub(super) struct Worn<'a> {
+    pub(super) adapter: &'a Adapter,
+    pub(super) scale: f32,
+}
+
+/// What adapters add to one block, with the gains of their ranks.
+type Added<'a> = Vec<(&'a AdapterBlock, Tensor<3>)>;
+
 impl Dit {
     /// Builds a validated spec; all weights are zero.
     pub(super) fn new(spec: &DitSpec, device: &Device) -> Self {
@@ -107,28 +118,40 @@ impl Dit {
         }
     }
 
-    /// Speeds `[batch, patches, patch size]` of noisy patches of the same shape at `times` `[batch]` in [0, 1], for prompts
-    /// `[batch, length]` of word numbers.
+    /// Speeds `[batch, patches, patch size]` of noisy patches of the same shape at a time each in [0, 1], for prompts
+    /// `[batch, length]` of word numbers; those beyond the vocabulary are the adapters' own, in their order.
     pub(super) fn forward(
         &self,
         patches: Tensor<3>,
-        times: Tensor<1>,
+        times: &[f32],
         prompts: Tensor<2, Int>,
+        worn: &[Worn<'_>],
     ) -> Tensor<3> {
         let [batch, count, _] = patches.dims();
         let width = self.spec.width;
-        let words = self.words.token.forward(prompts);
+        let device = patches.device();
+        let gains: Vec<Tensor<3>> =
+            worn.iter().map(|worn| worn.adapter.gains(times, worn.scale, &device)).collect();
+        let mut table = vec![self.words.token.weight.val()];
+        table.extend(worn.iter().filter_map(|worn| worn.adapter.words()));
+        let words = match table.len() {
+            1 => self.words.token.forward(prompts),
+            _ => embedding(Tensor::cat(table, 0), prompts),
+        };
         let summary = words.clone().mean_dim(1).reshape([batch, width]);
         let words = words + self.words.position.weight.val().unsqueeze();
         let patches =
             linear(&self.patches.token, patches) + self.patches.position.weight.val().unsqueeze();
         let mut x = Tensor::cat(vec![patches, words], 1);
 
-        let time = self.time.forward_with(waves(times, width), activation::silu);
+        let time = linear(&self.time.fc1, waves(times, width, &device));
+        let time = linear(&self.time.fc2, activation::silu(time));
         let condition = activation::silu(time + linear(&self.prompt, summary));
         let shared = linear(&self.modulation, condition.clone()).reshape([batch, 6, width]);
-        for block in &self.blocks {
-            x = block.forward(x, shared.clone() + block.modulation.weight.val().unsqueeze());
+        for (place, block) in self.blocks.iter().enumerate() {
+            let added = worn.iter().map(|worn| worn.adapter.block(place)).zip(gains.clone());
+            let modulation = shared.clone() + block.modulation.weight.val().unsqueeze();
+            x = block.forward(x, modulation, &added.collect());
         }
         let ends = linear(&self.output_modulation, condition).reshape([batch, 2, width]);
         let x = x.narrow(1, 0, count);
@@ -141,39 +164,51 @@ impl Dit {
     }
 }
 
+/// A dense layer with what adapters add to it.
+fn dense(
+    layer: &Linear,
+    x: Tensor<3>,
+    added: &Added<'_>,
+    part: impl Fn(&AdapterBlock) -> &LowRank,
+) -> Tensor<3> {
+    let out = linear(layer, x.clone());
+    added
+        .iter()
+        .fold(out, |out, (block, gains)| out + part(block).forward(x.clone(), gains.clone()))
+}
+
 impl Hidden {
-    fn forward_with<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        function: impl Fn(Tensor<D>) -> Tensor<D>,
-    ) -> Tensor<D> {
-        linear(&self.fc2, function(linear(&self.fc1, x)))
+    fn forward(&self, x: Tensor<3>, added: &Added<'_>) -> Tensor<3> {
+        let hidden = gelu(dense(&self.fc1, x, added, |block| &block.mlp.fc1));
+        dense(&self.fc2, hidden, added, |block| &block.mlp.fc2)
     }
 }
 
 impl Block {
     /// `modulation` is `[batch, 6, width]`: shift, scale and gate of the attention, then of the hidden layer.
-    fn forward(&self, x: Tensor<3>, modulation: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, modulation: Tensor<3>, added: &Added<'_>) -> Tensor<3> {
         let gate = |place: usize| modulation.clone().narrow(1, place, 1);
-        let attended = self.attn.forward(modulate(normalize(x.clone()), &modulation, 0));
+        let attended = self.attn.forward(modulate(normalize(x.clone()), &modulation, 0), added);
         let x = x + attended * gate(2);
-        let hidden = self.mlp.forward_with(modulate(normalize(x.clone()), &modulation, 3), gelu);
+        let hidden = self.mlp.forward(modulate(normalize(x.clone()), &modulation, 3), added);
         x + hidden * gate(5)
     }
 }
 
 impl Attention {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, added: &Added<'_>) -> Tensor<3> {
         let [batch, length, width] = x.dims();
         let (heads, each) = (self.heads, width / self.heads);
-        let qkv =
-            linear(&self.qkv, x).reshape([batch, length, 3, heads, each]).permute([2, 0, 3, 1, 4]);
+        let qkv = dense(&self.qkv, x, added, |block| &block.attn.qkv)
+            .reshape([batch, length, 3, heads, each])
+            .permute([2, 0, 3, 1, 4]);
         let part = |place: usize| -> Tensor<4> {
             qkv.clone().narrow(0, place, 1).reshape([batch, heads, length, each])
         };
         let scores = part(0).matmul(part(1).swap_dims(2, 3)) * (each as f32).sqrt().recip();
         let mixed = activation::softmax(scores, 3).matmul(part(2));
-        linear(&self.proj, mixed.swap_dims(1, 2).reshape([batch, length, width]))
+        let mixed = mixed.swap_dims(1, 2).reshape([batch, length, width]);
+        dense(&self.proj, mixed, added, |block| &block.attn.proj)
     }
 }
 
@@ -190,13 +225,16 @@ fn modulate(x: Tensor<3>, modulation: &Tensor<3>, place: usize) -> Tensor<3> {
     x * (take(place + 1) + 1.0) + take(place)
 }
 
-/// Cosines and sines of times `[batch]`, `[batch, width]`.
-fn waves(times: Tensor<1>, width: usize) -> Tensor<2> {
+/// Cosines and sines of times, `[batch, width]`.
+fn waves(times: &[f32], width: usize, device: &Device) -> Tensor<2> {
     let half = width / 2;
-    let frequencies: Vec<f32> =
-        (0..half).map(|i| (-LONGEST_PERIOD.ln() * i as f32 / half as f32).exp()).collect();
-    let frequencies: Tensor<2> =
-        Tensor::from_data(TensorData::new(frequencies, [1, half]), &times.device());
-    let angles = (times * TIME_SCALE).unsqueeze_dim::<2>(1) * frequencies;
-    Tensor::cat(vec![angles.clone().cos(), angles.sin()], 1)
+    let frequency = |i: usize| (-LONGEST_PERIOD.ln() * i as f32 / half as f32).exp();
+    let frequencies: Vec<f32> = (0..half).map(frequency).collect();
+    let mut values = Vec::with_capacity(times.len() * width);
+    for time in times {
+        let angle = |frequency: &f32| time * TIME_SCALE * frequency;
+        values.extend(frequencies.iter().map(angle).map(f32::cos));
+        values.extend(frequencies.iter().map(angle).map(f32::sin));
+    }
+    Tensor::from_data(TensorData::new(values, [times.len(), width]), device)
 }

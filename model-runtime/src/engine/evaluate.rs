@@ -9,6 +9,8 @@ use super::{
     Network,
     parameters::{device_error, host},
 };
+#[cfg(feature = "studio")]
+use crate::studio::Ask;
 use crate::{
     RuntimeError,
     dataset::{Dataset, Targets},
@@ -25,6 +27,8 @@ const VALUES: u64 = 64 << 20;
 fn batch(spec: &ModelSpec) -> usize {
     match &spec.body {
         Body::Layers(_) => BATCH,
+        // Each is painted by itself, so that it depends on nothing beside it.
+        Body::Painter(_) => 1,
         Body::Graph(graph) => (VALUES / graph.values().max(1)).clamp(1, BATCH as u64) as usize,
     }
 }
@@ -41,24 +45,12 @@ pub async fn evaluate(
     device: &Device,
 ) -> Result<Evaluation, RuntimeError> {
     let network = network.valid();
-    let columns = spec.columns();
-    let mut outputs = Vec::with_capacity(data.held_out.len() * spec.output().len());
-    for batch in data.held_out.chunks(batch(spec)) {
-        let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
-        batch.iter().for_each(|i| data.push_input(*i, &mut inputs));
-        outputs.extend(forward(&network, spec, inputs, device, false).await?);
-    }
-    let count = data.held_out.len();
-    let (loss, accuracy) = match &data.targets {
-        Targets::Classes(_) => {
-            let classes = data.held_out.iter().flat_map(|i| data.classes(*i)).copied();
-            classification(&outputs, columns, classes)
+    let (loss, accuracy) = match spec.task {
+        #[cfg(feature = "studio")]
+        crate::spec::Task::Painting { .. } => {
+            super::flow::measure(&network, data, &device.clone().without_autodiff()).await?
         }
-        Targets::Values(_) | Targets::Inputs => {
-            let mut targets = Vec::with_capacity(outputs.len());
-            data.held_out.iter().for_each(|i| data.push_values(*i, &mut targets));
-            regression(&outputs, &targets, columns)
-        }
+        _ => figures(&network, spec, data, device).await?,
     };
     if !loss.is_finite() {
         return Err(RuntimeError::NotFinite { place: format!("the held-out loss at step {step}") });
@@ -67,7 +59,34 @@ pub async fn evaluate(
         step,
         loss: loss as f32,
         accuracy_ppm: (accuracy * 1e6) as u32,
-        examples: count as u32,
+        examples: data.held_out.len() as u32,
+    })
+}
+
+/// Loss, and the share of right answers or of the spread that is explained.
+async fn figures(
+    network: &Network,
+    spec: &ModelSpec,
+    data: &Dataset,
+    device: &Device,
+) -> Result<(f64, f64), RuntimeError> {
+    let columns = spec.columns();
+    let mut outputs = Vec::with_capacity(data.held_out.len() * spec.output().len());
+    for batch in data.held_out.chunks(batch(spec)) {
+        let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
+        batch.iter().for_each(|i| data.push_input(*i, &mut inputs));
+        outputs.extend(forward(network, spec, inputs, device, false).await?);
+    }
+    Ok(match &data.targets {
+        Targets::Classes(_) => {
+            let classes = data.held_out.iter().flat_map(|i| data.classes(*i)).copied();
+            classification(&outputs, columns, classes)
+        }
+        Targets::Values(_) | Targets::Pixels(_) | Targets::Inputs => {
+            let mut targets = Vec::with_capacity(outputs.len());
+            data.held_out.iter().for_each(|i| data.push_values(*i, &mut targets));
+            regression(&outputs, &targets, columns)
+        }
     })
 }
 
@@ -153,6 +172,11 @@ async fn forward(
     probabilities: bool,
 ) -> Result<Vec<f32>, RuntimeError> {
     let device = device.clone().without_autodiff();
+    #[cfg(feature = "studio")]
+    if let Body::Painter(painter) = &spec.body {
+        let ask = Ask::read(&inputs, painter.words.count())?;
+        return Ok(super::flow::paint(network, &[ask], &device).await?.concat());
+    }
     let mut output = network.forward(spec, inputs, &device, None).await?.values;
     if probabilities {
         output = softmax(output, 1);

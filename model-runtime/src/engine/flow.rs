@@ -8,16 +8,18 @@ use burn::{
 
 use super::{
     Network,
-    dit::Dit,
+    adapter::{Adapted, Adapter},
+    dit::{Dit, Worn},
     optimizer::Optimizer,
-    parameters::{host, initialize, load, read, replace},
+    parameters::{device_error, host, initialize, load, read, replace},
 };
 use crate::{
     RuntimeError,
+    dataset::Dataset,
     manifest::{Optimizer as Kind, TrainingConfig},
     rng::{Random, Stream},
-    studio::{DitSpec, NO_WORD},
-    tensors::TensorFile,
+    studio::{Ask, DitSpec, NO_WORD, Painter},
+    tensors::{Source, TensorFile, views},
 };
 
 /// What a step learns from.
@@ -47,6 +49,10 @@ pub struct Training {
 const AVERAGE_EVERY: u32 = 8;
 /// How much of the average is kept then, once there is one: half of it is from the last 5,500 steps.
 const KEEP: f64 = 0.999;
+/// Share of the examples that are learnt without their prompt.
+const WITHOUT_PROMPT: f32 = 0.1;
+/// Times at which held-out examples are measured.
+const MEASURED_AT: [f32; 4] = [0.125, 0.375, 0.625, 0.875];
 
 impl Training {
     /// A painter that has learnt nothing yet.
@@ -118,7 +124,7 @@ impl Training {
     /// [`RuntimeError::Protocol`] for another network than a painter.
     pub fn advance(&mut self, batch: Batch, rate: f64) -> Result<Tensor<1>, RuntimeError> {
         let device = self.device.clone().autodiff();
-        let loss = loss(painter(&self.network)?, batch, &device);
+        let loss = loss(&self.network, batch, &device)?;
         let gradients = loss.backward();
         self.step += 1;
         self.optimizer.set_learning_rate(rate);
@@ -155,26 +161,110 @@ pub fn build(spec: &DitSpec, device: &Device) -> Result<Network, RuntimeError> {
     Ok(Network::Dit(Dit::new(spec, device)))
 }
 
-fn painter(network: &Network) -> Result<&Dit, RuntimeError> {
+/// A painter's base, and the adapter that is trained on it.
+fn painter(network: &Network) -> Result<(&Dit, Option<&Adapter>), RuntimeError> {
     match network {
-        Network::Dit(dit) => Ok(dit),
+        Network::Dit(dit) => Ok((dit, None)),
+        Network::Adapted(adapted) => Ok((adapted.base(), Some(adapted.adapter()))),
         _ => Err(RuntimeError::Protocol { reason: "this network does not paint".into() }),
     }
 }
 
+/// A time to learn at. Those in the middle teach the most (Esser et al. 2024, "Scaling Rectified Flow Transformers").
+pub fn time(random: &mut Random) -> f32 {
+    1.0 / (1.0 + (-random.normal()[0]).exp())
+}
+
+/// The examples `numbers` of a data set, at chosen times.
+fn examples(
+    spec: &DitSpec,
+    data: &Dataset,
+    numbers: &[u32],
+    mut time: impl FnMut() -> f32,
+) -> Batch {
+    let mut batch = Batch::default();
+    for number in numbers {
+        let (mut picture, mut prompt) = (Vec::new(), Vec::new());
+        data.push_values(*number, &mut picture);
+        data.push_input(*number, &mut prompt);
+        batch.pictures.extend(spec.to_patches(&picture));
+        batch.prompts.extend(prompt[..spec.length].iter().map(|word| *word as u32));
+        batch.times.push(time());
+    }
+    batch
+}
+
+/// Loss of a step on the examples `numbers`. Some of them are learnt without their prompt, for guidance.
+///
+/// # Errors
+/// [`RuntimeError::Protocol`] for another network than a painter; [`RuntimeError::OutOfBounds`] for words that it does not
+/// know.
+pub(super) fn step(
+    network: &Network,
+    data: &Dataset,
+    numbers: &[u32],
+    random: &mut Random,
+    device: &Device,
+) -> Result<Tensor<1>, RuntimeError> {
+    let spec = painter(network)?.0.spec();
+    let mut batch = examples(spec, data, numbers, || time(random));
+    for prompt in batch.prompts.chunks_mut(spec.length) {
+        if random.uniform() < WITHOUT_PROMPT {
+            prompt.fill(NO_WORD);
+        }
+    }
+    batch.noise = noise(random, batch.pictures.len());
+    loss(network, batch, device)
+}
+
+/// Loss on the held-out examples, each at [`MEASURED_AT`] with noise of its own, and the share of the speeds' size that is
+/// foretold.
+///
+/// # Errors
+/// As [`step`]; [`RuntimeError::Device`].
+pub(super) async fn measure(
+    network: &Network,
+    data: &Dataset,
+    device: &Device,
+) -> Result<(f64, f64), RuntimeError> {
+    let spec = painter(network)?.0.spec();
+    let (mut error, mut size, mut count) = (0.0, 0.0, 0.0);
+    for number in &data.held_out {
+        let mut times = MEASURED_AT.into_iter();
+        let mut batch = examples(spec, data, &[*number; MEASURED_AT.len()], || {
+            times.next().unwrap_or_default()
+        });
+        batch.noise = noise(&mut Random::new(0, Stream::Step(*number)), batch.pictures.len());
+        let speeds = batch.pictures.iter().zip(&batch.noise);
+        size += speeds.map(|(to, from)| f64::from(to - from).powi(2)).sum::<f64>();
+        let numbers = batch.pictures.len() as f64;
+        let data = loss(network, batch, device)?.into_data_async().await.map_err(device_error)?;
+        error += f64::from(host(data)?.first().copied().unwrap_or(f32::NAN)) * numbers;
+        count += numbers;
+    }
+    Ok((error / count, if size > 0.0 { (1.0 - error / size).max(0.0) } else { 0.0 }))
+}
+
 /// Mean squared error of the speeds.
-fn loss(dit: &Dit, batch: Batch, device: &Device) -> Tensor<1> {
+fn loss(network: &Network, batch: Batch, device: &Device) -> Result<Tensor<1>, RuntimeError> {
+    let (dit, adapter) = painter(network)?;
     let spec = dit.spec();
+    let known = spec.vocabulary + adapter.map_or(0, Adapter::word_count);
+    if let Some(word) = batch.prompts.iter().find(|word| **word as usize >= known) {
+        return Err(RuntimeError::bounds("the number of a word", word, format!("below {known}")));
+    }
     let count = batch.times.len();
     let shape = [count, spec.patches(), spec.patch_size()];
     let pictures: Tensor<3> = Tensor::from_data(TensorData::new(batch.pictures, shape), device);
     let noise: Tensor<3> = Tensor::from_data(TensorData::new(batch.noise, shape), device);
-    let times: Tensor<1> = Tensor::from_data(TensorData::new(batch.times, [count]), device);
+    let times: Tensor<1> = Tensor::from_data(&*batch.times, device);
     let prompts = words(&batch.prompts, spec, device);
     let speed = pictures - noise.clone();
-    let at = noise + speed.clone() * times.clone().reshape([count, 1, 1]);
-    let error = dit.forward(at, times, prompts) - speed;
-    (error.clone() * error).mean()
+    let at = noise + speed.clone() * times.reshape([count, 1, 1]);
+    let worn: Vec<Worn<'_>> =
+        adapter.into_iter().map(|adapter| Worn { adapter, scale: 1.0 }).collect();
+    let error = dit.forward(at, &batch.times, prompts, &worn) - speed;
+    Ok((error.clone() * error).mean())
 }
 
 fn words(prompts: &[u32], spec: &DitSpec, device: &Device) -> Tensor<2, Int> {
@@ -218,47 +308,174 @@ pub fn noise(random: &mut Random, count: usize) -> Vec<f32> {
     (0..count.div_ceil(2)).flat_map(|_| random.normal()).take(count).collect()
 }
 
-/// How pictures are painted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Recipe {
-    /// Steps from noise to picture.
-    pub steps: usize,
-    /// How far beyond the unprompted picture the prompt pulls (Ho and Salimans 2022, "Classifier-Free Guidance"); 1 for not.
-    pub guidance: f32,
-    /// Seed of the noise.
-    pub seed: u64,
-}
+/// Adapters of a base that are worn at once.
+pub type Wardrobe = Vec<(Adapter, f32)>;
 
-/// Paints a picture for each of `prompts`, by Euler's method.
+/// An adapter with its parameters, to be worn.
 ///
 /// # Errors
-/// [`RuntimeError::Device`]; [`RuntimeError::Protocol`] for another network than a painter.
+/// As [`load`]; [`RuntimeError::Protocol`] for a painter that is no adapter.
+pub fn adapter(
+    painter: &Painter,
+    parameters: &dyn Source,
+    device: &Device,
+) -> Result<Adapter, RuntimeError> {
+    let Some(spec) = &painter.adapter else {
+        return Err(RuntimeError::Protocol { reason: "this is no adapter".into() });
+    };
+    let network = Network::Adapted(Adapted::new(painter, spec, device)?);
+    match load(network, &views("the adapter", parameters)?)? {
+        Network::Adapted(adapted) => Ok(adapted.adapter().clone()),
+        _ => Err(RuntimeError::Protocol { reason: "this is no adapter".into() }),
+    }
+}
+
+/// A picture to begin with instead of noise alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// `[channel, row, column]`, each number in [-1, 1].
+    pub picture: Vec<f32>,
+    /// How much of it is painted anew: 1 for all of it.
+    pub strength: f32,
+}
+
+/// Pictures that are being painted, by Euler's method.
+pub struct Painting {
+    dit: Dit,
+    wardrobe: Wardrobe,
+    steps: u32,
+    guidance: f32,
+    /// Steps done, or left out for a start.
+    step: u32,
+    prompts: Tensor<2, Int>,
+    /// As it is, and as it would be if the speed stayed.
+    picture: Tensor<3>,
+    foreseen: Tensor<3>,
+}
+
+impl Painting {
+    /// Prepares pictures that share all settings but prompt and seed, which are those of the first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Protocol`] for another network than a painter; [`RuntimeError::OutOfBounds`] for a start of
+    /// another size.
+    pub fn new(
+        network: &Network,
+        mut wardrobe: Wardrobe,
+        asks: &[Ask],
+        start: Option<&Start>,
+        device: &Device,
+    ) -> Result<Self, RuntimeError> {
+        let (dit, adapter) = painter(network)?;
+        let spec = dit.spec();
+        let nothing = || RuntimeError::Protocol { reason: "no picture was asked for".into() };
+        let first = asks.first().ok_or_else(nothing)?;
+        let size = spec.picture_size();
+        wardrobe.extend(adapter.map(|adapter| (adapter.clone(), first.scale)));
+        let (steps, count) = (first.steps.max(1), asks.len());
+        let mut values = Vec::with_capacity(count * size);
+        asks.iter().for_each(|ask| {
+            let mut random = Random::new(ask.seed.into(), Stream::Step(0));
+            values.extend(noise(&mut random, size));
+        });
+        let mut step = 0;
+        if let Some(start) = start {
+            if start.picture.len() != size {
+                let expected = format!("{size}, as the network paints");
+                return Err(RuntimeError::bounds(
+                    "numbers of a picture",
+                    start.picture.len(),
+                    expected,
+                ));
+            }
+            if !(0.0..=1.0).contains(&start.strength) {
+                return Err(RuntimeError::bounds("strength", start.strength, "0 to 1"));
+            }
+            step = ((1.0 - start.strength) * steps as f32).round() as u32;
+            let time = step as f32 / steps as f32;
+            let picture = spec.to_patches(&start.picture);
+            values.iter_mut().zip(picture.iter().cycle()).for_each(|(value, picture)| {
+                *value = time * picture + (1.0 - time) * *value;
+            });
+        }
+        let mut all: Vec<u32> = asks.iter().flat_map(|ask| ask.words.iter().copied()).collect();
+        if first.guidance != 1.0 {
+            all.resize(2 * all.len(), NO_WORD);
+        }
+        let shape = [count, spec.patches(), spec.patch_size()];
+        let picture: Tensor<3> = Tensor::from_data(TensorData::new(values, shape), device);
+        Ok(Self {
+            dit: dit.clone(),
+            wardrobe,
+            steps,
+            guidance: first.guidance,
+            step,
+            prompts: words(&all, spec, device),
+            foreseen: picture.clone(),
+            picture,
+        })
+    }
+
+    /// Steps done of all.
+    pub fn progress(&self) -> (u32, u32) {
+        (self.step, self.steps)
+    }
+
+    /// Whether every step is done.
+    pub fn is_done(&self) -> bool {
+        self.step >= self.steps
+    }
+
+    /// Does one step.
+    pub fn advance(&mut self) {
+        let count = self.picture.dims()[0];
+        let time = self.step as f32 / self.steps as f32;
+        let worn: Vec<Worn<'_>> =
+            self.wardrobe.iter().map(|(adapter, scale)| Worn { adapter, scale: *scale }).collect();
+        let run = |picture: Tensor<3>| {
+            let times = vec![time; picture.dims()[0]];
+            self.dit.forward(picture, &times, self.prompts.clone(), &worn)
+        };
+        let picture = self.picture.clone();
+        let speed = match self.prompts.dims()[0] == count {
+            true => run(picture.clone()),
+            false => {
+                let speeds = run(Tensor::cat(vec![picture.clone(), picture.clone()], 0));
+                let free = speeds.clone().narrow(0, count, count);
+                free.clone() + (speeds.narrow(0, 0, count) - free) * self.guidance
+            }
+        };
+        self.foreseen = picture.clone() + speed.clone() * (1.0 - time);
+        self.picture = picture + speed * (1.0 / self.steps as f32);
+        self.step += 1;
+    }
+
+    /// The pictures, `[channel, row, column]` each: as they are in the end, or as they are likely to become.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Device`].
+    pub async fn pictures(&self) -> Result<Vec<Vec<f32>>, RuntimeError> {
+        let tensor = if self.is_done() { &self.picture } else { &self.foreseen };
+        let data = tensor.clone().into_data_async().await.map_err(device_error)?;
+        let spec = self.dit.spec();
+        Ok(host(data)?.chunks(spec.picture_size()).map(|one| spec.from_patches(one)).collect())
+    }
+}
+
+/// Paints at once what is asked for.
+///
+/// # Errors
+/// As [`Painting`].
 pub async fn paint(
     network: &Network,
-    prompts: &[u32],
-    recipe: Recipe,
+    asks: &[Ask],
     device: &Device,
-) -> Result<Vec<f32>, RuntimeError> {
-    let dit = painter(network)?;
-    let spec = dit.spec();
-    let count = prompts.len() / spec.length.max(1);
-    let mut random = Random::new(recipe.seed, Stream::Step(0));
-    let noise = noise(&mut random, count * spec.picture_size());
-    let shape = [count, spec.patches(), spec.patch_size()];
-    let mut picture: Tensor<3> = Tensor::from_data(TensorData::new(noise, shape), device);
-    let nothing = vec![NO_WORD; prompts.len()];
-    let prompts = words(&[prompts, &nothing].concat(), spec, device);
-    for step in 0..recipe.steps {
-        let time = step as f32 / recipe.steps as f32;
-        let times: Tensor<1> = Tensor::full([2 * count], time, device);
-        let both = Tensor::cat(vec![picture.clone(), picture.clone()], 0);
-        let speeds = dit.forward(both, times, prompts.clone());
-        let free = speeds.clone().narrow(0, count, count);
-        let speed = free.clone() + (speeds.narrow(0, 0, count) - free) * recipe.guidance;
-        picture = picture + speed / recipe.steps as f32;
+) -> Result<Vec<Vec<f32>>, RuntimeError> {
+    let mut painting = Painting::new(network, Vec::new(), asks, None, device)?;
+    while !painting.is_done() {
+        painting.advance();
     }
-    let data = picture.into_data_async().await.map_err(super::parameters::device_error)?;
-    host(data)
+    painting.pictures().await
 }
 
 #[cfg(all(test, feature = "cpu"))]
@@ -279,6 +496,14 @@ mod tests {
         length: 2,
     };
     const COUNT: usize = 8;
+
+    fn ask(word: u32) -> Ask {
+        Ask { words: vec![word, NO_WORD], seed: 3, steps: 8, guidance: 2.0, scale: 1.0 }
+    }
+
+    fn mean(part: &[f32]) -> f32 {
+        part.iter().sum::<f32>() / part.len() as f32
+    }
 
     /// The first word is for dark pictures, the second for bright ones.
     fn batch(step: u32) -> Batch {
@@ -310,13 +535,11 @@ mod tests {
         let begun = Training::new(&SPEC, 1, &device).unwrap();
         let (training, loss) = train(begun, 300);
         assert!(loss < 0.2, "{loss}");
-        let recipe = Recipe { steps: 8, guidance: 2.0, seed: 3 };
-        let prompts = [1, NO_WORD, 2, NO_WORD];
-        let painted = block_on(paint(training.average(), &prompts, recipe, &device)).unwrap();
-        let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
-        let (dark, bright) = painted.split_at(SPEC.picture_size());
-        assert!(mean(dark) < -0.5 && mean(bright) > 0.5, "{} {}", mean(dark), mean(bright));
-        let again = block_on(paint(training.average(), &prompts, recipe, &device)).unwrap();
+        let asks = [1, 2].map(ask);
+        let painted = block_on(paint(training.average(), &asks, &device)).unwrap();
+        let [dark, bright] = [mean(&painted[0]), mean(&painted[1])];
+        assert!(dark < -0.5 && bright > 0.5, "{dark} {bright}");
+        let again = block_on(paint(training.average(), &asks, &device)).unwrap();
         assert_eq!(painted, again);
     }
 

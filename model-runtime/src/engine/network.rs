@@ -5,11 +5,11 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-#[cfg(feature = "studio")]
-use super::dit::Dit;
 #[cfg(feature = "graph")]
 use super::graph::Operators;
 use super::layers::Layers;
+#[cfg(feature = "studio")]
+use super::{adapter::Adapted, dit::Dit};
 use crate::{
     RuntimeError,
     rng::Random,
@@ -29,6 +29,9 @@ pub enum Network {
     /// A painter of pictures.
     #[cfg(feature = "studio")]
     Dit(Dit),
+    /// An adapter of one.
+    #[cfg(feature = "studio")]
+    Adapted(Adapted),
 }
 
 /// Running figures of normalisations that a training step moved on: the parameter's place and its new value, `[n]`.
@@ -49,7 +52,8 @@ impl Network {
     /// [`super::load`] fills them, so that no backend's random numbers are used.
     ///
     /// # Errors
-    /// As [`ModelSpec::validate`]; [`RuntimeError::Protocol`] for a graph where the engine is built without them.
+    /// As [`ModelSpec::validate`]; [`RuntimeError::Protocol`] for a graph or painter where the engine is built without
+    /// them, and for an adapter whose base was not provided.
     pub fn new(spec: &ModelSpec, device: &Device) -> Result<Self, RuntimeError> {
         spec.validate()?;
         match &spec.body {
@@ -60,6 +64,15 @@ impl Network {
             #[cfg(not(feature = "graph"))]
             Body::Graph(_) => {
                 Err(RuntimeError::Protocol { reason: "this engine has no interpreter".into() })
+            }
+            #[cfg(feature = "studio")]
+            Body::Painter(painter) => Ok(match &painter.adapter {
+                None => Self::Dit(Dit::new(&painter.sizes, device)),
+                Some(adapter) => Self::Adapted(Adapted::new(painter, adapter, device)?),
+            }),
+            #[cfg(not(feature = "studio"))]
+            Body::Painter(_) => {
+                Err(RuntimeError::Protocol { reason: "this engine paints nothing".into() })
             }
         }
     }
@@ -83,9 +96,8 @@ impl Network {
             }),
             #[cfg(feature = "graph")]
             Self::Graph(operators) => operators.forward(spec, inputs, device, random).await,
-            // No spec of a model builds one.
             #[cfg(feature = "studio")]
-            Self::Dit(_) => {
+            Self::Dit(_) | Self::Adapted(_) => {
                 Err(RuntimeError::Protocol { reason: "a painter answers to prompts".into() })
             }
         }
@@ -97,7 +109,7 @@ impl Network {
         match self {
             Self::Layers(_) => self,
             #[cfg(feature = "studio")]
-            Self::Dit(_) => self,
+            Self::Dit(_) | Self::Adapted(_) => self,
             #[cfg(feature = "graph")]
             Self::Graph(operators) => Self::Graph(operators.with(figures)),
         }
@@ -108,7 +120,7 @@ impl Network {
         match self {
             Self::Layers(_) => None,
             #[cfg(feature = "studio")]
-            Self::Dit(_) => None,
+            Self::Dit(_) | Self::Adapted(_) => None,
             #[cfg(feature = "graph")]
             Self::Graph(operators) => Some(operators.names()),
         }

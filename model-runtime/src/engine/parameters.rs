@@ -70,6 +70,8 @@ pub fn initialize(network: Network, seed: u64) -> Network {
     let stays_zero: fn(&str) -> bool = match network {
         #[cfg(feature = "studio")]
         Network::Dit(_) => super::dit::begins_at_zero,
+        #[cfg(feature = "studio")]
+        Network::Adapted(_) => super::adapter::begins_at_zero,
         _ => |_| false,
     };
     network.map(&mut Initialize { path: Path::default(), stays_zero, seed, index: 0 })
@@ -148,7 +150,9 @@ impl<'a> Load<'a> {
     fn find(&self, name: &str, shape: &[usize]) -> Result<&'a TensorView<'a>, RuntimeError> {
         let bad = |reason| RuntimeError::BadParameter { name: name.to_owned(), reason };
         let tensor = self.file.get(name).ok_or_else(|| bad("the file lacks it".into()))?;
-        tensor.expect(name, Element::F32)?;
+        if tensor.element != Element::F16 {
+            tensor.expect(name, Element::F32)?;
+        }
         if tensor.shape == shape {
             return Ok(tensor);
         }

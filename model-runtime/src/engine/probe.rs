@@ -8,7 +8,7 @@ use crate::{
     RuntimeError,
     dataset::{Dataset, DatasetHeader, FORMAT, Inputs, Targets},
     manifest::{Optimizer, TrainingConfig},
-    message::TrainJob,
+    message::{Floats, TrainJob},
     rng::{Random, Stream},
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape, Task},
 };
@@ -73,6 +73,7 @@ async fn rehearse(device: &Device) -> Result<Vec<f32>, RuntimeError> {
         evaluate_every: 0,
         keep_leaves: false,
         segment: None,
+        previews: Floats::default(),
     };
     let parameters = read(&initialize(Network::new(&job.spec, device)?, SEED)).await?.to_bytes();
     let mut trainer =

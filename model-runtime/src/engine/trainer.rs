@@ -242,6 +242,21 @@ impl Trainer {
         evaluate(self.network()?, &self.job.spec, &self.data, self.step, &self.device).await
     }
 
+    /// What a painter paints by now for the job's previews, one after the other.
+    ///
+    /// # Errors
+    /// As [`super::infer`].
+    pub async fn previews(&self) -> Result<Vec<f32>, RuntimeError> {
+        let (network, spec) = (self.network()?, &self.job.spec);
+        let rows = super::infer(network, spec, self.job.previews.to_vec(), &self.device).await?;
+        Ok(rows.concat())
+    }
+
+    /// Whether the job wants any.
+    pub fn has_previews(&self) -> bool {
+        !self.job.previews.is_empty()
+    }
+
     /// Everything needed to go on from here, as one file.
     ///
     /// # Errors
@@ -320,9 +335,14 @@ impl Trainer {
         batch: &[u32],
     ) -> Result<(Tensor<1>, Figures), RuntimeError> {
         let spec = &self.job.spec;
+        let mut random = Random::new(self.job.seed, Stream::Step(self.step));
+        #[cfg(feature = "studio")]
+        if let Task::Painting { .. } = spec.task {
+            let loss = super::flow::step(network, &self.data, batch, &mut random, &self.device)?;
+            return Ok((loss, Figures::new()));
+        }
         let mut inputs = Vec::with_capacity(batch.len() * spec.input.len());
         batch.iter().for_each(|i| self.data.push_input(*i, &mut inputs));
-        let mut random = Random::new(self.job.seed, Stream::Step(self.step));
         let Output { values: output, figures, .. } =
             network.forward(spec, inputs, &self.device, Some(&mut random)).await?;
         let [rows, columns] = output.dims();
@@ -336,7 +356,7 @@ impl Trainer {
                         .extend((0..columns as u32).map(|c| if c == *class { -1.0 } else { 0.0 }));
                 }
             }
-            Targets::Values(_) | Targets::Inputs => {
+            Targets::Values(_) | Targets::Pixels(_) | Targets::Inputs => {
                 batch.iter().for_each(|i| self.data.push_values(*i, &mut targets));
             }
         }
@@ -361,6 +381,7 @@ fn words(input: &Shape, task: &Task) -> String {
         Task::Regression { outputs } => format!("{} values to predict", outputs.len()),
         Task::NextToken { tokens } => format!("{} tokens", tokens.len()),
         Task::Reconstruction => "nothing to predict but itself".to_owned(),
+        Task::Painting { side, .. } => format!("pictures of {side} × {side} pixels"),
     };
     format!("{input} with {what}")
 }

@@ -18,12 +18,17 @@ const HIDDEN: f32 = -1e9;
 /// The graph of a model: its own, or that of its layers, with the parameters' names unchanged.
 ///
 /// # Errors
-/// As [`ModelSpec::validate`].
+/// As [`ModelSpec::validate`]; [`RuntimeError::Protocol`] for a painter.
 pub fn graph_of(spec: &ModelSpec) -> Result<Graph, RuntimeError> {
     spec.validate()?;
     let layers = match &spec.body {
         Body::Graph(graph) => return Ok((**graph).clone()),
         Body::Layers(layers) => layers,
+        Body::Painter(_) => {
+            let reason =
+                "a painter is a loop around a network; its parameters are a safetensors file";
+            return Err(RuntimeError::Protocol { reason: reason.into() });
+        }
     };
     let element = match spec.input {
         Shape::Tokens { .. } => Element::Int,

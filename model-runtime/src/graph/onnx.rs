@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use prost::{Message, bytes::Bytes};
 
-use super::{
-    Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, brain, elements, half,
-};
+use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, brain, elements};
 use crate::{
     RuntimeError, limits,
-    tensors::{TensorFile, TensorValue, f32_values},
+    tensors::{TensorFile, TensorValue, f32_values, half},
 };
 
 /// What a file holds.

@@ -5,9 +5,9 @@ use safetensors::{Dtype, SafeTensors};
 use super::{ZIP, pickle};
 use crate::{
     RuntimeError,
-    graph::{brain, elements, half},
+    graph::{brain, elements},
     limits,
-    tensors::{TensorFile, TensorValue, f32_values},
+    tensors::{TensorFile, TensorValue, f32_values, half},
 };
 
 /// First bytes of Burn's packs.

@@ -15,6 +15,7 @@ impl ModelSpec {
         match &self.body {
             Body::Layers(layers) => list(layers, self.input.clone(), "layers", &mut all)?,
             Body::Graph(graph) => all = graph.parameter_shapes(),
+            Body::Painter(painter) => all = painter.parameter_shapes(),
         }
         Ok(all)
     }

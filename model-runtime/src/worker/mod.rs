@@ -10,6 +10,8 @@ mod report;
 mod control;
 #[cfg(feature = "engine")]
 mod device;
+#[cfg(feature = "studio")]
+mod painting;
 #[cfg(feature = "engine")]
 mod session;
 #[cfg(feature = "engine")]

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+#[cfg(feature = "studio")]
+use super::painting;
 use super::{
     control::{Control, Wish},
     device,
@@ -63,6 +65,23 @@ impl Session {
                 }
                 training::run(*job, device, &self.control, emit).await;
                 self.control.end();
+            }
+            #[cfg(feature = "studio")]
+            Request::Paint(job) => {
+                let device = self.device().await?;
+                if !self.control.begin() {
+                    return Err(protocol("a job runs already; cancel it first"));
+                }
+                painting::run(*job, device, &self.control, emit).await;
+                self.control.end();
+            }
+            #[cfg(not(feature = "studio"))]
+            Request::Paint(_) | Request::Provide { .. } | Request::Teach(_) => {
+                return Err(protocol("pictures are painted by the studio's worker"));
+            }
+            #[cfg(feature = "studio")]
+            Request::Provide { .. } | Request::Teach(_) => {
+                emit(answer(request, &self.device().await?).await?)
             }
             Request::Pause => self.wish(Wish::Pause)?,
             Request::Resume => self.wish(Wish::Run)?,

@@ -17,13 +17,15 @@ const SLICE_MS: f64 = 60.0;
 const PROGRESS_MS: f64 = 150.0;
 /// Milliseconds between two checkpoints: what a reload can cost.
 const CHECKPOINT_MS: f64 = 2_000.0;
+/// Milliseconds between two previews.
+const PREVIEW_MS: f64 = 5_000.0;
 /// Steps after which a GPU is waited for: it has no back-pressure of its own.
 const UNREAD_STEPS: u32 = 16;
 /// Milliseconds over which the speed is averaged.
 const SPEED_MS: f64 = 3_000.0;
 
 /// Milliseconds of a monotonic clock; used for reporting only, never for a result.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into());
     performance.map(|p| web_sys::Performance::from(p).now()).unwrap_or_default()
 }
@@ -117,6 +119,10 @@ async fn train(
             }
         }
         report::check()?;
+        if trainer.has_previews() && !trainer.is_done() && clock.is_preview_due() {
+            let preview = trainer.previews().await?.into();
+            emit(Event::Painted { step: trainer.step(), steps, preview });
+        }
         if clock.is_progress_due() || trainer.is_done() {
             pending.losses.extend(trainer.losses().await?);
             pending.leaves = trainer.new_leaves();
@@ -149,6 +155,7 @@ async fn train(
 
 struct Clock {
     progress: f64,
+    preview: f64,
     checkpoint: f64,
     turn: usize,
     /// Times and steps of the last progress events.
@@ -158,13 +165,21 @@ struct Clock {
 impl Clock {
     fn new(step: u32) -> Self {
         let now = now();
-        Self { progress: now, checkpoint: now, turn: 0, history: vec![(now, step)] }
+        Self { progress: now, preview: 0.0, checkpoint: now, turn: 0, history: vec![(now, step)] }
     }
 
     fn is_progress_due(&mut self) -> bool {
         let due = now() - self.progress >= PROGRESS_MS;
         if due {
             self.progress = now();
+        }
+        due
+    }
+
+    fn is_preview_due(&mut self) -> bool {
+        let due = now() - self.preview >= PREVIEW_MS;
+        if due {
+            self.preview = now();
         }
         due
     }

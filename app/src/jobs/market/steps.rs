@@ -230,7 +230,7 @@ async fn answer(app: App, job: &Job) -> Result<Step, Hitch> {
         .ok_or_else(|| told(format!("version {} is not on the chain", job.base)))?;
     let parameters = blobs::file(&config, base.parameters, "the parameters").await.map_err(told)?;
     let kind = Kind::of(&manifest.spec);
-    let (client, _) = app.pool.get(kind, Tier::Cpu).await.map_err(told)?;
+    let (client, _) = app.pool.ready(&config, &manifest.spec, Tier::Cpu).await.map_err(told)?;
     let answer = client.ask(question.request(manifest.spec.clone(), parameters)).await;
     let answer = match answer.and_then(inference::answer) {
         Ok(answer) => answer,

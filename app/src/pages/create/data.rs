@@ -316,7 +316,7 @@ fn Shown(
     let preview = Arc::clone(&chosen.preview);
     let input = chosen.input();
     let shown = preview.samples.iter().take(SAMPLES).cloned().map(|sample| view! {
-        <li class="example"><Example input=sample.input shape=input.clone() target=sample.target/></li>
+        <li class="example"><Example input=sample.input shape=input.clone() target=sample.target picture=sample.picture/></li>
     });
     let samples = shown.collect_view();
     let (words, bars) = match chosen.task() {
@@ -343,6 +343,9 @@ fn Shown(
             (format!("{} to foretell", format::plural(tokens.len() as u64, "letter")), Vec::new())
         }
         Task::Reconstruction => ("to be drawn again from memory".to_owned(), Vec::new()),
+        Task::Painting { side, .. } => {
+            (format!("to be painted, {side} × {side} pixels each"), Vec::new())
+        }
     };
     view! {
         <div class="chosen" data-testid="data-preview">

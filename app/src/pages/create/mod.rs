@@ -31,13 +31,13 @@ use crate::{
 
 /// A data set that was chosen.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     /// How the manifest names it.
-    pub(super) reference: DatasetReference,
+    pub(crate) reference: DatasetReference,
     /// Its figures and examples.
-    pub(super) preview: Arc<Preview>,
+    pub(crate) preview: Arc<Preview>,
     /// The file, unless it is published already.
-    pub(super) file: Option<Arc<Vec<u8>>>,
+    pub(crate) file: Option<Arc<Vec<u8>>>,
 }
 
 impl Chosen {
@@ -64,13 +64,13 @@ impl Chosen {
 
 /// A network and how it is trained.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     /// The network.
-    pub(super) spec: ModelSpec,
+    pub(crate) spec: ModelSpec,
     /// Its recipe.
-    pub(super) config: TrainingConfig,
+    pub(crate) config: TrainingConfig,
     /// Its parameter file, if it was brought with one.
-    pub(super) parameters: Option<Bytes>,
+    pub(crate) parameters: Option<Bytes>,
 }
 
 /// What the visitor has decided so far. Copy.
@@ -132,6 +132,32 @@ impl Draft {
             on_chain: RwSignal::new(false),
             tried: RwSignal::new(false),
         }
+    }
+}
+
+/// Name, token and submission of a network that was trained elsewhere in this page.
+#[component]
+pub(crate) fn Publish(
+    /// What it was trained on.
+    data: Chosen,
+    /// The network with its parameters.
+    network: Network,
+    /// What it may be called.
+    name: String,
+    /// What it does, in a sentence.
+    description: String,
+) -> impl IntoView {
+    let app = use_app();
+    spawn_local(app.load_models());
+    let draft = Draft::new(Times::of(&app.config()));
+    draft.data.set(Some(data));
+    draft.network.set(Some(network));
+    draft.name.set(name);
+    draft.description.set(description);
+    view! {
+        <token::TokenStep draft/>
+        <rules::RulesStep draft/>
+        <submit::SubmitStep draft/>
     }
 }
 

@@ -213,6 +213,10 @@ fn Shown(
         Body::Graph(graph) => {
             (format::plural(graph.nodes.len() as u64, "operator"), graph.trained_count())
         }
+        Body::Painter(painter) => (
+            format::plural(painter.sizes.depth as u64, "block"),
+            spec.parameter_count().unwrap_or_default(),
+        ),
         Body::Layers(layers) => (
             format::plural(layers.len() as u64, "layer"),
             spec.parameter_count().unwrap_or_default(),
@@ -229,7 +233,7 @@ fn Shown(
             let right = f64::from(inspection.evaluation.accuracy_ppm) / 1e6;
             format!("foretells {} of the held-out text", format::percent(right))
         }
-        Task::Regression { .. } | Task::Reconstruction => {
+        Task::Regression { .. } | Task::Reconstruction | Task::Painting { .. } => {
             let loss = format::number(f64::from(inspection.evaluation.loss));
             format!("has a mean squared error of {loss} on the held-out examples")
         }

@@ -84,6 +84,7 @@ impl ModelView {
             Some(Task::Regression { .. }) => "Variation explained",
             Some(Task::Reconstruction) => "Drawn right",
             Some(Task::NextToken { .. }) => "Letters foretold",
+            Some(Task::Painting { .. }) => "Noise told from picture",
             Some(Task::Classification { .. }) | None => "Right answers",
         })
     }

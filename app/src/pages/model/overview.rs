@@ -108,7 +108,7 @@ fn Data(
         Load::Ready(preview) => {
             let input = preview.header.input.clone();
             let samples = preview.samples.iter().take(SAMPLES).cloned().map(|sample| view! {
-                <li class="example"><Example input=sample.input shape=input.clone() target=sample.target/></li>
+                <li class="example"><Example input=sample.input shape=input.clone() target=sample.target picture=sample.picture/></li>
             });
             let samples = samples.collect_view();
             let most = preview.balance.iter().copied().max().unwrap_or(0).max(1);

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use delea_model_runtime::{manifest::Manifest, spec::Shape};
+use delea_model_runtime::{
+    manifest::Manifest,
+    spec::Shape,
+    studio::{Ask, NO_WORD, Painter, SEEDS},
+};
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{ModelView, use_model::Writing};
 use crate::{
+    browser,
     components::{
         draw::DrawCanvas,
         field::{Slider, TextArea, dropped, listed, picked},
         icons,
         sample::{Example, Picture},
     },
+    format,
     image::{Frame, Ink},
     input::{Pictures, numbers},
     jobs::trainer::sentence,
@@ -193,6 +199,62 @@ pub(super) fn TextInput(
     }
 }
 
+/// What a painter is asked.
+#[component]
+pub(super) fn PromptInput(
+    /// The painter.
+    painter: Painter,
+    /// Set to what is asked, once it is something.
+    input: RwSignal<Option<Arc<Vec<f32>>>>,
+) -> impl IntoView {
+    let hint = painter.words.all().last().filter(|_| painter.adapter.is_some()).cloned();
+    let painter = StoredValue::new(painter);
+    // What it was taught is what it is used for.
+    let prompt = RwSignal::new(hint.unwrap_or_default());
+    let seed = RwSignal::new((browser::seed() % u64::from(SEEDS)) as u32);
+    let (steps, guidance, scale) = (RwSignal::new(20.0), RwSignal::new(3.0), RwSignal::new(1.0));
+    let encoded = Memo::new(move |_| {
+        painter.with_value(|painter| painter.words.encode(&prompt.get(), painter.sizes.length))
+    });
+    Effect::new(move |_| {
+        let (words, _) = encoded.get();
+        let known = words.iter().any(|word| *word != NO_WORD);
+        input.set(known.then(|| {
+            let mut row = Vec::new();
+            Ask {
+                words,
+                seed: seed.get(),
+                steps: steps.get() as u32,
+                guidance: guidance.get() as f32,
+                scale: scale.get() as f32,
+            }
+            .push(&mut row);
+            Arc::new(row)
+        }));
+    });
+    let help = Signal::derive(move || match encoded.with(|(_, ignored)| ignored.clone()) {
+        ignored if ignored.is_empty() => "Things, colours, moods.".to_owned(),
+        ignored => format!(
+            "It does not know {}, or has no room for it.",
+            ignored.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", ")
+        ),
+    });
+    let adapts = painter.with_value(|painter| painter.adapter.is_some());
+    view! {
+        <TextArea id="prompt" label="What do you want to see?" value=prompt rows=2 help=help/>
+        <div class="form-grid">
+            <Slider id="steps" label="Steps" value=steps min=4.0 max=50.0 step=1.0 words=Signal::derive(move || format!("{}", steps.get()))/>
+            <Slider id="guidance" label="Guidance" value=guidance min=1.0 max=8.0 step=0.5 words=Signal::derive(move || format!("{:.1}", guidance.get()))/>
+            {adapts.then(|| view! {
+                <Slider id="scale" label="Strength of what it was taught" value=scale min=0.0 max=1.5 step=0.1 words=Signal::derive(move || format::percent(scale.get()))/>
+            })}
+            <button class="button" type="button" on:click=move |_| seed.set((browser::seed() % u64::from(SEEDS)) as u32)>
+                {move || format!("Seed {}: take another", seed.get())}
+            </button>
+        </div>
+    }
+}
+
 /// Numbers.
 #[component]
 pub(super) fn NumberInput(
@@ -273,7 +335,7 @@ pub(super) fn Samples(
                         aria-label=label
                         on:click=move |_| input.set(Some(Arc::clone(&values)))
                     >
-                        <Example input=sample.input shape=shape.clone() target=sample.target/>
+                        <Example input=sample.input shape=shape.clone() target=sample.target picture=sample.picture/>
                     </button>
                 </li>
             }

@@ -7,7 +7,7 @@ use delea_model_runtime::{
     content::Digest,
     manifest::Manifest,
     message::{Bytes, Event, Request, Tier},
-    spec::{ModelSpec, Shape, Task},
+    spec::{Body, ModelSpec, Shape, Task},
 };
 use js_sys::Math;
 use leptos::prelude::*;
@@ -16,7 +16,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{
     ModelView,
-    use_input::{NumberInput, PictureInput, Samples, TextInput},
+    use_input::{NumberInput, PictureInput, PromptInput, Samples, TextInput},
     use_result::{Answer, AnswerView},
     use_worker::AskedPanel,
 };
@@ -33,7 +33,7 @@ use crate::{
         later::{Fetched, wasm_split},
         states::{Failure, Skeleton},
     },
-    jobs::{asking, pool::Kind, trainer::sentence},
+    jobs::{asking, trainer::sentence},
     load::Load,
     store::{blobs, preview},
 };
@@ -105,7 +105,7 @@ fn Ask(
     let paid = StoredValue::new(None::<Paid>);
     // The worker and the parameters are on their way while the visitor still draws.
     spawn_local(async move {
-        let _ = app.pool.get(spec.with_value(Kind::of), Tier::Cpu).await;
+        let _ = app.pool.ready(&app.config(), &spec.get_value(), Tier::Cpu).await;
         let parameters = model.detail.with_untracked(|d| d.summary.parameters);
         let _ = blobs::file(&app.config(), parameters, "the parameters").await;
     });
@@ -117,7 +117,13 @@ fn Ask(
         Task::Regression { .. } => "Predict",
         Task::NextToken { .. } => "Write on",
         Task::Reconstruction => "Draw it again",
+        Task::Painting { .. } => "Paint",
     };
+    let painter = match &manifest.spec.body {
+        Body::Painter(painter) => Some((**painter).clone()),
+        _ => None,
+    };
+    let paints = painter.is_some();
     // A text is written letter by letter, each from the one before it: no single question.
     let elsewhere = !matches!(manifest.spec.task, Task::NextToken { .. });
     let asked = RwSignal::new(asking::asked(model.address));
@@ -178,7 +184,9 @@ fn Ask(
     view! {
         <div class="use">
             <section class="panel use-input">
-                {if picture {
+                {if let Some(painter) = painter {
+                    view! { <PromptInput painter input/> }.into_any()
+                } else if picture {
                     view! { <PictureInput model manifest=Arc::clone(&manifest) input/> }.into_any()
                 } else if let Some(tokens) = tokens {
                     view! { <TextInput tokens writing input/> }.into_any()
@@ -235,15 +243,20 @@ fn Ask(
                         Some(answer) => view! { <AnswerView answer/> }.into_any(),
                         None if asked.with(Option::is_some) => ().into_any(),
                         None if input.with(Option::is_none) => view! {
-                            <p class="answer-empty muted">"Draw, choose a picture or press a sample; the answer appears here."</p>
+                            <p class="answer-empty muted">{match paints {
+                                true => "Say what you want to see; the picture appears here.",
+                                false => "Draw, choose a picture or press a sample; the answer appears here.",
+                            }}</p>
                         }.into_any(),
                         None => ().into_any(),
                     }}
                 </div>
             </section>
-            <section class="panel use-samples">
-                <Samples model input/>
-            </section>
+            {(!paints).then(|| view! {
+                <section class="panel use-samples">
+                    <Samples model input/>
+                </section>
+            })}
         </div>
     }
 }
@@ -311,10 +324,7 @@ async fn run(app: App, job: &Paid, answer: RwSignal<Option<Answer>>) -> Result<A
         return write(app, job, (tokens, *length), parameters, answer).await;
     }
     let row = infer(app, &job.spec, parameters, job.input.to_vec()).await?;
-    Ok(match &job.spec.task {
-        Task::Reconstruction => Answer::Redrawn { shape: job.spec.input.clone(), row },
-        task => Answer::Row { task: task.clone(), row },
-    })
+    Ok(Answer::of(&job.spec, row))
 }
 
 /// Writes a text on, letter by letter, showing each as it comes.
@@ -371,7 +381,9 @@ async fn infer(
 ) -> Result<Vec<f32>, String> {
     let request =
         Request::Infer { spec: spec.clone(), parameters: parameters.into(), inputs: inputs.into() };
-    match app.pool.ask_cpu(Kind::of(spec), request).await.map_err(|e| e.to_string())? {
+    let ready = app.pool.ready(&app.config(), spec, Tier::Cpu).await;
+    let (client, _) = ready.map_err(|e| e.to_string())?;
+    match client.ask(request).await.map_err(|e| e.to_string())? {
         Event::Outputs { rows } => {
             let row = rows.into_iter().next().ok_or("the model gave no answer")?;
             Ok(row.into_vec())

@@ -1,11 +1,14 @@
 //! A model's answer: the likeliest class in large, all of them as bars.
 
-use delea_model_runtime::spec::{Shape, Task};
+use std::sync::Arc;
+
+use delea_model_runtime::spec::{ModelSpec, Shape, Task};
 use leptos::prelude::*;
 
 use crate::{
     components::{
         bars::{Bar, Bars},
+        painted::Painted,
         sample::Example,
     },
     format,
@@ -31,6 +34,11 @@ pub(super) enum Answer {
         /// What the model wrote.
         written: String,
     },
+    /// A picture of the studio.
+    Painted {
+        /// The values.
+        row: Vec<f32>,
+    },
     /// The input, drawn again.
     Redrawn {
         /// Shape of the input.
@@ -38,6 +46,17 @@ pub(super) enum Answer {
         /// The values.
         row: Vec<f32>,
     },
+}
+
+impl Answer {
+    /// From a row of outputs.
+    pub(super) fn of(spec: &ModelSpec, row: Vec<f32>) -> Self {
+        match &spec.task {
+            Task::Reconstruction => Self::Redrawn { shape: spec.input.clone(), row },
+            Task::Painting { .. } => Self::Painted { row },
+            task => Self::Row { task: task.clone(), row },
+        }
+    }
 }
 
 /// The answer.
@@ -68,6 +87,12 @@ pub(super) fn AnswerView(
         }
         Answer::Text { prompt, written } => view! {
             <div class="answer"><p class="written" data-testid="written"><span class="muted">{prompt.clone()}</span>{written.clone()}</p></div>
+        }
+        .into_any(),
+        Answer::Painted { row } => view! {
+            <div class="answer studio-frame" data-testid="painted">
+                <Painted picture=Signal::stored(Arc::new(row.clone())) label="What the model painted"/>
+            </div>
         }
         .into_any(),
         Answer::Redrawn { shape, row } => view! {

@@ -162,10 +162,7 @@ fn Whole(
         }
         .into_any(),
         (_, Some(Ok(row))) => {
-            let answer = match spec.with_value(|spec| (spec.task.clone(), spec.input.clone())) {
-                (Task::Reconstruction, shape) => Answer::Redrawn { shape, row },
-                (task, _) => Answer::Row { task, row },
-            };
+            let answer = spec.with_value(|spec| Answer::of(spec, row));
             view! {
                 <AnswerView answer/>
                 <p class="muted small-print">

@@ -15,12 +15,17 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use delea_model_runtime::{
+    content::Digest,
+    dataset::{self, Dataset, DatasetHeader, Inputs, Targets},
     engine::{Device, flow},
     rng::{Random, Stream},
-    studio::DitSpec,
-    tensors::TensorFile,
+    studio::{
+        Ask, Base, DitSpec, Painter,
+        view::{self, View},
+    },
+    tensors::{Element, TensorFile, TensorValue},
 };
-use emoji::{Emojis, View};
+use emoji::Emojis;
 
 /// Sizes of the base network; its words are the data's.
 const SPEC: DitSpec = DitSpec {
@@ -61,6 +66,19 @@ enum What {
     },
     /// Trains, from where it stopped.
     Train(Train),
+    /// Writes what a page that paints is given: the parameters as half floats, words and sizes, and pictures that an
+    /// adapter's training is to leave as they are.
+    Export {
+        /// The pictures.
+        #[arg(long)]
+        data: PathBuf,
+        /// Parameters (safetensors).
+        #[arg(long)]
+        from: PathBuf,
+        /// Folder of the files.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Paints a sheet of pictures.
     Paint {
         /// The pictures, for their words.
@@ -77,7 +95,7 @@ enum What {
         prompt: Vec<String>,
         /// Steps of painting.
         #[arg(long, default_value_t = 20)]
-        steps: usize,
+        steps: u32,
         /// How far beyond the unprompted picture the prompt pulls.
         #[arg(long, default_value_t = 3.0)]
         guidance: f32,
@@ -125,6 +143,7 @@ fn main() -> Result<()> {
             Ok(fs::write(data, emojis.to_file()?.to_bytes())?)
         }
         What::Train(train) => pollster::block_on(run(train)),
+        What::Export { data, from, out } => export(&data, &from, &out),
         What::Paint { data, state, out, prompt, steps, guidance } => {
             pollster::block_on(paint(&data, &state, &out, prompt, steps, guidance))
         }
@@ -213,8 +232,7 @@ fn batch(emojis: &Emojis, spec: &DitSpec, count: usize, step: u32) -> flow::Batc
         let (picture, prompt) = emojis.draw(spec, &mut random);
         batch.pictures.extend(picture);
         batch.prompts.extend(prompt);
-        // Times in the middle teach the most (Esser et al. 2024, "Scaling Rectified Flow Transformers").
-        batch.times.push(1.0 / (1.0 + (-random.normal()[0]).exp()));
+        batch.times.push(flow::time(&mut random));
     }
     batch.noise = flow::noise(&mut random, batch.pictures.len());
     batch
@@ -291,7 +309,7 @@ async fn paint(
     state: &Path,
     out: &Path,
     mut prompts: Vec<String>,
-    steps: usize,
+    steps: u32,
     guidance: f32,
 ) -> Result<()> {
     let (emojis, spec) = read(data)?;
@@ -311,10 +329,17 @@ async fn paint(
     let mut pictures = Vec::new();
     let begun = Instant::now();
     for part in prompts.chunks(16) {
-        let words: Vec<u32> =
-            part.iter().flat_map(|prompt| emojis.words.encode(prompt, spec.length).0).collect();
-        let recipe = flow::Recipe { steps, guidance, seed: 7 };
-        pictures.extend(flow::paint(&network, &words, recipe, &device).await?);
+        let ask = |(seed, prompt): (u32, &String)| Ask {
+            words: emojis.words.encode(prompt, spec.length).0,
+            seed,
+            steps,
+            guidance,
+            scale: 1.0,
+        };
+        let first = 7 + (pictures.len() / spec.picture_size()) as u32;
+        let asks: Vec<Ask> = (first..).zip(part).map(ask).collect();
+        let painted = flow::paint(&network, &asks, &device).await?;
+        pictures.extend(painted.iter().flat_map(|picture| spec.to_patches(picture)));
     }
     println!("{} pictures in {:.2} s", prompts.len(), begun.elapsed().as_secs_f64());
     let originals: BTreeMap<&str, usize> =
@@ -323,13 +348,68 @@ async fn paint(
     let known: Vec<f32> = prompts
         .iter()
         .flat_map(|prompt| match originals.get(&**prompt) {
-            Some(place) => emojis.picture(*place, &spec, View::PLAIN),
+            Some(place) => spec.to_patches(&emojis.picture(*place, &spec, View::PLAIN)),
             None => vec![-1.0; spec.picture_size()],
         })
         .collect();
     sheet(&spec, &known, 8, &out.with_extension("real.png"))?;
     println!("{}", prompts.join("\n"));
     Ok(())
+}
+
+/// Known pictures that an adapter is trained beside, and those that it is measured on.
+const PRIOR: usize = 56;
+const PRIOR_HELD_OUT_EVERY: usize = 7;
+
+fn export(data: &Path, from: &Path, out: &Path) -> Result<()> {
+    let (emojis, sizes) = read(data)?;
+    let painter = Painter { sizes, words: emojis.words.clone(), adapter: None };
+    let mut parameters = TensorFile::from_bytes("the parameters", &fs::read(from)?)?;
+    for (name, tensor) in &mut parameters.tensors {
+        if tensor.element == Element::F32 {
+            let values = tensor.to_f32(name)?;
+            let halves =
+                values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect();
+            *tensor = TensorValue::new(tensor.shape.clone(), Element::F16, halves);
+        }
+    }
+    parameters.metadata = BTreeMap::new();
+    let (parameters, prior) = (parameters.to_bytes(), prior(&emojis, &painter).to_bytes());
+    let base = Base { painter, parameters: Digest::of(&parameters), prior: Digest::of(&prior) };
+    fs::create_dir_all(out)?;
+    fs::write(out.join("base.safetensors"), parameters)?;
+    fs::write(out.join("prior.safetensors"), prior)?;
+    fs::write(out.join("base.json"), serde_json::to_vec(&base)?)?;
+    println!("{} {}", base.parameters, base.prior);
+    Ok(())
+}
+
+/// Pictures of every kind under their names.
+fn prior(emojis: &Emojis, painter: &Painter) -> Dataset {
+    let sizes = &painter.sizes;
+    let all: Vec<usize> =
+        (0..emojis.all.len()).filter(|place| !emojis.all[*place].held_out).collect();
+    let chosen = all.iter().step_by(all.len() / PRIOR).take(PRIOR).copied();
+    let (mut inputs, mut pixels) = (Vec::new(), Vec::new());
+    for place in chosen {
+        let words = emojis.words.encode(&emojis.all[place].name, sizes.length).0;
+        Ask { words, seed: 0, steps: 1, guidance: 1.0, scale: 1.0 }.push(&mut inputs);
+        let picture = emojis.picture(place, sizes, View::PLAIN);
+        pixels.extend(picture.iter().map(|value| view::pixel(*value)));
+    }
+    let held_out = |i: &u32| (*i as usize).is_multiple_of(PRIOR_HELD_OUT_EVERY);
+    let (held_out, train) = (0..PRIOR as u32).partition(held_out);
+    let header = DatasetHeader {
+        format: dataset::FORMAT.into(),
+        name: "Known pictures".into(),
+        licence: "OFL-1.1".into(),
+        attribution: "Noto Color Emoji by Google".into(),
+        input: painter.input(),
+        task: painter.task(),
+        scale: 1.0,
+    };
+    let (inputs, targets) = (Inputs::F32(inputs), Targets::Pixels(pixels));
+    Dataset { header, inputs, targets, train, held_out }
 }
 
 /// Pictures side by side on white, each pixel three wide.

@@ -1,0 +1,403 @@
+//! Painting in this tab: what is asked, what is worn, what comes of it. Lives above the pages, so leaving one does not stop it.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, hex};
+use delea_model_runtime::{
+    RuntimeError,
+    content::Digest,
+    limits::MAX_ADAPTERS,
+    message::{Event, PaintJob, Request, Tier, WornAdapter},
+    studio::{AdapterSpec, Ask, Base, Painter, SEEDS, Words, view::pixel},
+    tensors::TensorValue,
+};
+use leptos::{prelude::*, reactive::owner::LocalStorage};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen_futures::spawn_local;
+
+use super::{
+    check::say,
+    client::Client,
+    pool::{Kind, Pool},
+};
+use crate::{
+    browser,
+    config::Config,
+    load::Load,
+    store::{blobs, hash, local, studio},
+};
+
+/// Local storage key of the gallery.
+const GALLERY: &str = "delea.gallery";
+/// Pictures that are kept; each takes some twenty kilobytes.
+const KEPT: usize = 120;
+/// Steps between two looks at what is being painted.
+const PREVIEW_EVERY: u32 = 2;
+
+/// An adapter that can be worn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wearable {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) adapter: AdapterSpec,
+    /// Words that it adds.
+    pub(crate) words: Vec<String>,
+    /// Its parameter file.
+    pub(crate) parameters: Digest,
+    /// The model of which it is the head, if it is on the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Address>,
+}
+
+impl Wearable {
+    /// The network that it makes of the base.
+    pub(crate) fn painter(&self, base: &Painter) -> Painter {
+        let words = base.words.all().iter().chain(&self.words).cloned().collect();
+        Painter {
+            sizes: base.sizes.clone(),
+            words: Words::new(words),
+            adapter: Some(self.adapter.clone()),
+        }
+    }
+}
+
+/// An adapter and how much of it is worn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Worn {
+    /// Which.
+    pub(crate) wearable: Wearable,
+    /// 1 for what was trained.
+    pub(crate) scale: f32,
+}
+
+/// A picture to begin with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// Its pixels, as a [`Piece`] has them.
+    pub(crate) pixels: String,
+    /// How much of it is painted anew.
+    pub(crate) strength: f32,
+}
+
+/// All that a picture depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    /// The base network's parameter file.
+    pub(crate) base: Digest,
+    /// What is to be seen.
+    pub(crate) prompt: String,
+    /// Seed of the noise.
+    pub(crate) seed: u32,
+    /// Steps from noise to picture.
+    pub(crate) steps: u32,
+    /// How closely the prompt is followed.
+    pub(crate) guidance: f32,
+    /// What is worn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) worn: Vec<Worn>,
+    /// What it begins with, if not with noise alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<Start>,
+}
+
+impl Recipe {
+    /// The words that are known with what is worn.
+    pub(crate) fn words(&self, base: &Painter) -> Words {
+        let own = self.worn.iter().flat_map(|worn| &worn.wearable.words);
+        Words::new(base.words.all().iter().chain(own).cloned().collect())
+    }
+
+    /// Words of the prompt that are not read.
+    pub(crate) fn ignored(&self, base: &Painter) -> Vec<String> {
+        self.words(base).encode(&self.prompt, base.sizes.length).1
+    }
+}
+
+/// A picture that was painted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    /// How.
+    pub(crate) recipe: Recipe,
+    /// `[channel, row, column]`, a byte each, in hexadecimal digits.
+    pub(crate) pixels: String,
+    /// Digest of the numbers that the network gave: another run on the exact tier gives the same.
+    pub(crate) digest: Digest,
+    /// Whether the CPU painted it.
+    pub(crate) exact: bool,
+    /// Seconds since 1970.
+    pub(crate) made_at: u64,
+    /// Milliseconds that it took.
+    pub(crate) took_ms: u32,
+}
+
+impl Piece {
+    /// The numbers, `[channel, row, column]`, as far as bytes keep them.
+    pub(crate) fn picture(&self) -> Vec<f32> {
+        picture(&self.pixels)
+    }
+}
+
+/// Numbers of a picture from its bytes in hexadecimal digits.
+pub(crate) fn picture(pixels: &str) -> Vec<f32> {
+    let bytes = hex::decode(pixels).unwrap_or_default();
+    bytes.into_iter().map(|byte| f32::from(byte) / 127.5 - 1.0).collect()
+}
+
+/// A picture's bytes in hexadecimal digits.
+pub(crate) fn pixels(picture: &[f32]) -> String {
+    hex::encode(picture.iter().map(|value| pixel(*value)).collect::<Vec<u8>>())
+}
+
+/// What is being painted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Painting {
+    /// What is being prepared, in words.
+    pub(crate) preparing: String,
+    /// Steps done and in all, of the picture at hand.
+    pub(crate) steps: (u32, u32),
+    /// Pictures done and in all.
+    pub(crate) pictures: (u32, u32),
+    /// What it is likely to become.
+    pub(crate) preview: Option<Arc<Vec<f32>>>,
+}
+
+/// Handles to the studio. Copy.
+#[derive(Clone, Copy)]
+pub(crate) struct Studio {
+    /// The base network.
+    pub(crate) base: RwSignal<Load<Arc<Base>>>,
+    /// What is being painted, if anything is.
+    pub(crate) painting: RwSignal<Option<Painting>>,
+    /// Why the last painting came to nothing.
+    pub(crate) problem: RwSignal<Option<String>>,
+    /// What was painted, the newest first.
+    pub(crate) gallery: RwSignal<Vec<Piece>>,
+    /// The piece on view.
+    pub(crate) shown: RwSignal<Option<Piece>>,
+    /// Pixels of the picture that the next one begins with.
+    pub(crate) start: RwSignal<Option<String>>,
+    /// What is worn.
+    pub(crate) worn: RwSignal<Vec<Worn>>,
+    /// A recipe that the form is to take over.
+    pub(crate) taken: RwSignal<Option<Recipe>>,
+    config: StoredValue<Arc<Config>>,
+    pool: Pool,
+    running: StoredValue<Option<(Client, u32)>, LocalStorage>,
+    /// Counts paintings: one whose number is old was cancelled.
+    run: StoredValue<u32>,
+}
+
+impl Studio {
+    /// Nothing is painted yet.
+    pub(crate) fn new(config: Arc<Config>, pool: Pool) -> Self {
+        Self {
+            base: RwSignal::new(Load::Waiting),
+            painting: RwSignal::new(None),
+            problem: RwSignal::new(None),
+            gallery: RwSignal::new(Vec::new()),
+            shown: RwSignal::new(None),
+            start: RwSignal::new(None),
+            worn: RwSignal::new(Vec::new()),
+            taken: RwSignal::new(None),
+            config: StoredValue::new(config),
+            pool,
+            running: StoredValue::new_local(None),
+            run: StoredValue::new(0),
+        }
+    }
+
+    /// Fetches what every painting needs, once somebody looks.
+    pub(crate) fn open(self) {
+        if self.gallery.with_untracked(Vec::is_empty) {
+            let kept: Vec<Piece> = local::value(GALLERY).unwrap_or_default();
+            self.shown.set(kept.first().cloned());
+            self.gallery.set(kept);
+        }
+        if self.base.with_untracked(|base| base.ready().is_some()) {
+            return;
+        }
+        self.base.set(Load::Waiting);
+        spawn_local(async move {
+            match studio::base().await {
+                Ok(base) => {
+                    self.base.set(Load::Ready(Arc::clone(&base)));
+                    // They are on their way while the visitor still thinks of words.
+                    let _ = self.worker(&base).await;
+                }
+                Err(error) => self.base.set(Load::Failed(error.to_string())),
+            }
+        });
+    }
+
+    /// The worker that paints, with the base network.
+    async fn worker(self, base: &Base) -> Result<Client, RuntimeError> {
+        let (config, parameters) = (self.config.get_value(), base.parameters);
+        let (client, _) =
+            self.pool.with_base(&config, Kind::Painters, Some(parameters), Tier::Cpu).await?;
+        Ok(client)
+    }
+
+    /// Paints pictures one after the other, each into the gallery.
+    pub(crate) fn paint(self, recipes: Vec<Recipe>) {
+        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        self.run.update_value(|run| *run += 1);
+        let run = self.run.get_value();
+        self.problem.set(None);
+        let all = recipes.len() as u32;
+        let begun = Painting { preparing: "Preparing…".to_owned(), ..Painting::default() };
+        self.painting.set(Some(Painting { pictures: (0, all), ..begun }));
+        spawn_local(async move {
+            for (done, recipe) in recipes.into_iter().enumerate() {
+                let at = (done as u32, all);
+                match self.one(&base, &recipe, run, at).await {
+                    _ if self.run.get_value() != run => return,
+                    Ok(Some(piece)) => self.keep(piece),
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.problem.set(Some(error));
+                        break;
+                    }
+                }
+            }
+            self.painting.set(None);
+        });
+    }
+
+    async fn one(
+        self,
+        base: &Base,
+        recipe: &Recipe,
+        run: u32,
+        pictures: (u32, u32),
+    ) -> Result<Option<Piece>, String> {
+        let config = self.config.get_value();
+        let client = self.worker(base).await.map_err(say)?;
+        let mut adapters = Vec::with_capacity(recipe.worn.len());
+        for Worn { wearable, scale } in &recipe.worn {
+            let what = format!("the adapter {}", wearable.name);
+            let parameters = blobs::get(&config, wearable.parameters, &what).await.map_err(say)?;
+            adapters.push(WornAdapter {
+                painter: wearable.painter(&base.painter),
+                parameters: parameters.into(),
+                scale: *scale,
+            });
+        }
+        let words = recipe.words(&base.painter);
+        let mut ask = Vec::new();
+        Ask {
+            words: words.encode(&recipe.prompt, base.painter.sizes.length).0,
+            seed: recipe.seed,
+            steps: recipe.steps,
+            guidance: recipe.guidance,
+            scale: 1.0,
+        }
+        .push(&mut ask);
+        let start = recipe.start.as_ref();
+        let job = PaintJob {
+            painter: base.painter.clone(),
+            base: base.parameters,
+            adapters,
+            ask: ask.into(),
+            start: start.map(|start| (picture(&start.pixels).into(), start.strength)),
+            preview_every: PREVIEW_EVERY,
+        };
+        if self.run.get_value() != run {
+            return Ok(None);
+        }
+        let began = js_sys::Date::now();
+        let mut conversation = client.open(Request::Paint(Box::new(job))).map_err(say)?;
+        self.running.set_value(Some((client.clone(), conversation.id)));
+        let end = loop {
+            match conversation.next().await {
+                Event::Painted { step, steps, preview } => self.painting.update(|painting| {
+                    if let Some(painting) = painting {
+                        painting.steps = (step, steps);
+                        painting.pictures = pictures;
+                        painting.preparing.clear();
+                        if !preview.is_empty() {
+                            painting.preview = Some(Arc::new(preview.into_vec()));
+                        }
+                    }
+                }),
+                Event::Outputs { mut rows } => break Ok(rows.pop()),
+                Event::Cancelled { .. } => break Ok(None),
+                Event::Failed { error } => {
+                    if let RuntimeError::Device { .. } = error {
+                        self.pool.end(Kind::Painters, Tier::Cpu);
+                    }
+                    break Err(say(error));
+                }
+                _ => {}
+            }
+        };
+        client.close(conversation.id);
+        self.running.set_value(None);
+        let Some(row) = end? else { return Ok(None) };
+        let row = row.into_vec();
+        let numbers = TensorValue::from_f32(vec![row.len()], &row).bytes;
+        Ok(Some(Piece {
+            recipe: recipe.clone(),
+            pixels: pixels(&row),
+            digest: hash::digest(&numbers).await,
+            exact: true,
+            made_at: browser::now(),
+            took_ms: (js_sys::Date::now() - began) as u32,
+        }))
+    }
+
+    /// Puts an adapter on, and asks for what it was taught.
+    pub(crate) fn wear(self, wearable: Wearable, prompt: String) {
+        self.put_on(wearable);
+        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        self.taken.set(Some(Recipe {
+            base: base.parameters,
+            prompt,
+            seed: (browser::seed() % u64::from(SEEDS)) as u32,
+            steps: 20,
+            guidance: 3.0,
+            worn: self.worn.get_untracked(),
+            start: None,
+        }));
+    }
+
+    /// Puts an adapter on, in place of the oldest if there are too many.
+    pub(crate) fn put_on(self, wearable: Wearable) {
+        self.worn.update(|worn| {
+            if worn.iter().all(|other| other.wearable.parameters != wearable.parameters) {
+                worn.push(Worn { wearable, scale: 1.0 });
+            }
+            if worn.len() > MAX_ADAPTERS {
+                worn.remove(0);
+            }
+        });
+    }
+
+    /// Stops what is being painted.
+    pub(crate) fn cancel(self) {
+        self.run.update_value(|run| *run += 1);
+        self.painting.set(None);
+        if let Some((client, id)) = self.running.get_value() {
+            // It ended a moment before, if the worker minds.
+            let _ = client.join(id, Request::Cancel { keep_checkpoint: false });
+        }
+    }
+
+    fn keep(self, piece: Piece) {
+        self.shown.set(Some(piece.clone()));
+        self.gallery.update(|gallery| {
+            gallery.insert(0, piece);
+            gallery.truncate(KEPT);
+        });
+        self.gallery.with_untracked(|gallery| local::set_value(GALLERY, gallery));
+    }
+
+    /// Takes a piece out of the gallery.
+    pub(crate) fn remove(self, piece: &Piece) {
+        self.gallery.update(|gallery| gallery.retain(|other| other != piece));
+        self.gallery.with_untracked(|gallery| local::set_value(GALLERY, gallery));
+        if self.shown.with_untracked(|shown| shown.as_ref() == Some(piece)) {
+            self.shown.set(self.gallery.with_untracked(|gallery| gallery.first().cloned()));
+        }
+    }
+}

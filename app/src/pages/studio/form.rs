@@ -1,0 +1,221 @@
+//! What is to be painted: words, what is worn, settings. A link holds all of it.
+
+use std::sync::Arc;
+
+use delea_model_runtime::studio::{MAX_STEPS, SEEDS};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::wardrobe::Wardrobe;
+use crate::{
+    app::use_app,
+    browser,
+    components::{
+        field::{Slider, TextArea, TextField},
+        icons,
+        painted::Painted,
+    },
+    format,
+    jobs::studio::{Recipe, Start, picture},
+};
+
+/// Prompts that are painted on one click: things that the base has seen, and some that it has not.
+const EXAMPLES: [&str; 8] = [
+    "red apple",
+    "grinning cat",
+    "robot",
+    "woman astronaut",
+    "rainbow",
+    "blue heart",
+    "pizza",
+    "angry pumpkin",
+];
+/// Letters of a prompt beyond which nobody reads.
+const LONGEST: usize = 1_000;
+/// Most pictures at once.
+const MOST: f64 = 8.0;
+
+/// What the visitor has decided. Copy.
+#[derive(Clone, Copy)]
+struct Draft {
+    prompt: RwSignal<String>,
+    seed: RwSignal<String>,
+    steps: RwSignal<f64>,
+    guidance: RwSignal<f64>,
+    count: RwSignal<f64>,
+    strength: RwSignal<f64>,
+}
+
+impl Draft {
+    fn new() -> Self {
+        let query = use_query_map().get_untracked();
+        let asked = |key: &str| query.get(key);
+        let number = |key: &str, least: f64, most: f64, usual: f64| {
+            let given = asked(key).and_then(|text| text.parse().ok());
+            RwSignal::new(given.filter(|given| (least..=most).contains(given)).unwrap_or(usual))
+        };
+        Self {
+            prompt: RwSignal::new(asked("prompt").unwrap_or_default()),
+            seed: RwSignal::new(asked("seed").unwrap_or_default()),
+            steps: number("steps", 1.0, f64::from(MAX_STEPS), 20.0),
+            guidance: number("guidance", 0.0, 20.0, 3.0),
+            count: number("count", 1.0, MOST, 1.0),
+            strength: number("strength", 0.0, 1.0, 0.6),
+        }
+    }
+
+    fn seed_problem(self) -> Option<String> {
+        let text = self.seed.get();
+        let good = text.trim().is_empty() || text.trim().parse::<u32>().is_ok_and(|n| n < SEEDS);
+        (!good).then(|| format!("A whole number below {}.", format::count(SEEDS.into())))
+    }
+
+    fn prompt_problem(self) -> Option<String> {
+        let length = self.prompt.with(|prompt| prompt.chars().count());
+        (length > LONGEST).then(|| {
+            format!(
+                "That is {} letters; {} are read at most.",
+                format::count(length as u64),
+                format::count(LONGEST as u64)
+            )
+        })
+    }
+}
+
+/// The form.
+#[component]
+pub(super) fn Form() -> impl IntoView {
+    let app = use_app();
+    let studio = app.studio;
+    let draft = Draft::new();
+    let tried = RwSignal::new(false);
+    let recipe = move |seed: u32| {
+        let base = studio.base.with(|base| base.ready().cloned())?;
+        Some(Recipe {
+            base: base.parameters,
+            prompt: draft.prompt.get().trim().to_owned(),
+            seed,
+            steps: draft.steps.get() as u32,
+            guidance: draft.guidance.get() as f32,
+            worn: studio.worn.get(),
+            start: studio
+                .start
+                .get()
+                .map(|pixels| Start { pixels, strength: draft.strength.get() as f32 }),
+        })
+    };
+    let ignored = Memo::new(move |_| {
+        let base = studio.base.with(|base| base.ready().cloned())?;
+        draft.prompt.with(|prompt| {
+            let short: String = prompt.chars().take(LONGEST).collect();
+            let recipe = Recipe { prompt: short, ..recipe(0)? };
+            let ignored = recipe.ignored(&base.painter);
+            let known = prompt.split_whitespace().count() > ignored.len();
+            (!ignored.is_empty()).then_some((ignored, known))
+        })
+    });
+    let help = Signal::derive(move || match ignored.get() {
+        None => "Things, colours, moods: “red apple”, “grinning cat”.".to_owned(),
+        Some((words, known)) => {
+            let mut list: Vec<String> =
+                words.iter().take(5).map(|word| format!("“{word}”")).collect();
+            if words.len() > 5 {
+                list.push(format!("{} more", words.len() - 5));
+            }
+            let rest = if known { "; the other words are painted" } else { "" };
+            format!("It does not know {} or has no room for it{rest}.", list.join(", "))
+        }
+    });
+    let empty = move || draft.prompt.with(|prompt| prompt.trim().is_empty());
+    let error = Signal::derive(move || match (tried.get() && empty(), draft.prompt_problem()) {
+        (true, _) => Some("Say what you want to see.".to_owned()),
+        (false, problem) => problem,
+    });
+    let paint = move || {
+        tried.set(true);
+        if empty() || draft.prompt_problem().is_some() || draft.seed_problem().is_some() {
+            return;
+        }
+        let count = draft.count.get_untracked() as u32;
+        let first = match draft.seed.with_untracked(|seed| seed.trim().parse().ok()) {
+            Some(seed) => seed,
+            None => (browser::seed() % u64::from(SEEDS)) as u32,
+        };
+        let recipes = (0..count).filter_map(|place| recipe((first + place) % SEEDS)).collect();
+        studio.paint(recipes);
+    };
+    let busy = move || studio.painting.with(Option::is_some);
+    // What is asked in the address is painted at once.
+    if draft.prompt.with_untracked(|prompt| !prompt.is_empty()) && !busy() {
+        paint();
+    }
+    let key = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !busy() {
+            event.prevent_default();
+            paint();
+        }
+    };
+    let again = move |recipe: Recipe| {
+        draft.prompt.set(recipe.prompt);
+        draft.seed.set(recipe.seed.to_string());
+        draft.steps.set(recipe.steps.into());
+        draft.guidance.set(recipe.guidance.into());
+        studio.worn.set(recipe.worn);
+        studio.start.set(recipe.start.as_ref().map(|start| start.pixels.clone()));
+        if let Some(start) = recipe.start {
+            draft.strength.set(start.strength.into());
+        }
+    };
+    // A piece of the gallery gives its settings back.
+    Effect::new(move |_| {
+        if let Some(recipe) = studio.taken.get() {
+            studio.taken.set(None);
+            again(recipe);
+        }
+    });
+    let start = Memo::new(move |_| studio.start.get());
+    view! {
+        <section class="panel studio-form" aria-label="What to paint" on:keydown=key>
+            <TextArea id="studio-prompt" label="What do you want to see?" value=draft.prompt rows=2 help=help error=error/>
+            <div class="chips" role="group" aria-label="Examples">
+                {EXAMPLES.map(|example| view! {
+                    <button class="chip" type="button" disabled=busy on:click=move |_| {
+                        draft.prompt.set(example.to_owned());
+                        draft.seed.set(String::new());
+                        paint();
+                    }>{example}</button>
+                }).collect_view()}
+            </div>
+            <Wardrobe/>
+            {move || start.get().map(|pixels| view! {
+                <div class="studio-start" data-testid="studio-start">
+                    <Painted picture=Signal::stored(Arc::new(picture(&pixels))) label="The picture that it begins with"/>
+                    <div>
+                        <Slider id="studio-strength" label="How much is painted anew" value=draft.strength min=0.1 max=1.0 step=0.05 words=Signal::derive(move || format::percent(draft.strength.get()))/>
+                        <button class="button quiet" on:click=move |_| studio.start.set(None)>"Begin with noise instead"</button>
+                    </div>
+                </div>
+            })}
+            <details class="more">
+                <summary>"Settings"</summary>
+                <div class="form-grid">
+                    <Slider id="studio-steps" label="Steps" value=draft.steps min=4.0 max=50.0 step=1.0 words=Signal::derive(move || format!("{}", draft.steps.get())) help="More take longer and are finer."/>
+                    <Slider id="studio-guidance" label="Guidance" value=draft.guidance min=1.0 max=8.0 step=0.5 words=Signal::derive(move || format!("{:.1}", draft.guidance.get())) help="How closely your words are followed; high makes colours harsh."/>
+                    <Slider id="studio-count" label="Pictures" value=draft.count min=1.0 max=MOST step=1.0 words=Signal::derive(move || format!("{}", draft.count.get()))/>
+                    <TextField id="studio-seed" label="Seed" value=draft.seed inputmode="numeric" placeholder="by chance" help="The same seed and settings give the same picture, to the bit." error=Signal::derive(move || draft.seed_problem())/>
+                </div>
+            </details>
+            {move || match busy() {
+                true => view! {
+                    <button class="button huge" data-testid="studio-cancel" on:click=move |_| studio.cancel()>{icons::cross()} <span>"Stop"</span></button>
+                }.into_any(),
+                false => view! {
+                    <button class="button primary huge" data-testid="studio-paint" on:click=move |_| paint()><span>"Paint"</span></button>
+                }.into_any(),
+            }}
+            {move || studio.problem.get().map(|problem| view! {
+                <p class="callout bad" role="alert" data-testid="studio-problem">{icons::alert()} <span>{problem}</span></p>
+            })}
+        </section>
+    }
+}

@@ -1,0 +1,216 @@
+//! What an adapter is trained on: one picture in many views, beside pictures that the base knows (Ruiz et al. 2023,
+//! "DreamBooth", calls the latter prior preservation).
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Ask, Painter,
+    view::{PIXEL, STORED, View, pixel},
+};
+use crate::{
+    RuntimeError,
+    dataset::{Dataset, DatasetHeader, FORMAT, Inputs, Targets},
+    message::Bytes,
+    rng::{Random, Stream},
+};
+
+/// Views of the picture.
+const VIEWS: u32 = 48;
+/// For a style: how much larger parts of it are seen, and how far from the middle, in stored pixels.
+const CLOSER: [f32; 2] = [1.2, 2.2];
+const AROUND: f32 = 14.0;
+
+/// What one picture is to teach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// The thing that it shows.
+    Subject,
+    /// How it is drawn, whatever it shows.
+    Style,
+}
+
+/// A picture and what it is to teach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lesson {
+    /// The picture, of [`STORED`] pixels each way, alpha multiplied in.
+    pub pixels: Bytes,
+    /// The words that it is to be painted for.
+    pub prompt: String,
+    /// What is to be learnt of it.
+    pub aim: Aim,
+    /// Whether left and right may be changed.
+    pub flips: bool,
+    /// Whose picture it is.
+    pub attribution: String,
+    /// How others may use it.
+    pub licence: String,
+}
+
+impl Lesson {
+    /// The data set: views of the picture for its prompt, then the known pictures; held out are the picture itself and the
+    /// known pictures that `prior` holds out.
+    ///
+    /// # Errors
+    /// [`RuntimeError::OutOfBounds`] for a picture of another size, a prompt without a known word, or known pictures of
+    /// another network.
+    pub fn dataset(
+        &self,
+        painter: &Painter,
+        prior: &Dataset,
+        seed: u64,
+    ) -> Result<Dataset, RuntimeError> {
+        let sizes = &painter.sizes;
+        if self.pixels.len() != STORED * STORED * PIXEL {
+            let expected = format!("{}", STORED * STORED * PIXEL);
+            return Err(RuntimeError::bounds("bytes of the picture", self.pixels.len(), expected));
+        }
+        if prior.header.input != painter.input() || prior.header.task != painter.task() {
+            let found = prior.header.input.to_string();
+            let expected = format!("{}, as the network has it", painter.input());
+            return Err(RuntimeError::bounds("the known pictures’ input", found, expected));
+        }
+        let (words, ignored) = painter.words.encode(&self.prompt, sizes.length);
+        if words.iter().all(|word| *word == super::NO_WORD) {
+            let found = ignored.join(" ");
+            return Err(RuntimeError::bounds(
+                "the words to teach",
+                found,
+                "at least one known word",
+            ));
+        }
+        let ask = Ask { words, seed: 0, steps: 1, guidance: 1.0, scale: 1.0 };
+        let mut random = Random::new(seed, Stream::Split);
+        let (mut inputs, mut pixels) = (Vec::new(), Vec::new());
+        for number in 0..=VIEWS {
+            let view = match number {
+                0 => View::PLAIN,
+                _ => self.view(&mut random),
+            };
+            ask.push(&mut inputs);
+            let seen = view.of(&self.pixels, STORED, sizes.side);
+            pixels.extend(seen.into_iter().map(pixel));
+        }
+        let (mut train, mut held_out): (Vec<u32>, Vec<u32>) = ((1..=VIEWS).collect(), vec![0]);
+        let first = VIEWS + 1;
+        for number in 0..prior.len() as u32 {
+            prior.push_input(number, &mut inputs);
+            let mut picture = Vec::new();
+            prior.push_values(number, &mut picture);
+            pixels.extend(picture.into_iter().map(pixel));
+        }
+        train.extend(prior.train.iter().map(|number| first + number));
+        held_out.extend(prior.held_out.iter().map(|number| first + number));
+        Ok(Dataset {
+            header: DatasetHeader {
+                format: FORMAT.into(),
+                name: self.prompt.clone(),
+                licence: format!("{}; known pictures: {}", self.licence, prior.header.licence),
+                attribution: format!("{}; {}", self.attribution, prior.header.attribution),
+                input: painter.input(),
+                task: painter.task(),
+                scale: 1.0,
+            },
+            inputs: Inputs::F32(inputs),
+            targets: Targets::Pixels(pixels),
+            train,
+            held_out,
+        })
+    }
+
+    fn view(&self, random: &mut Random) -> View {
+        match self.aim {
+            Aim::Subject => View::draw(random, self.flips),
+            Aim::Style => {
+                let [least, most] = CLOSER;
+                let flipped = self.flips && random.uniform() < 0.5;
+                let scale = least + (most - least) * random.uniform();
+                let mut off = || (random.uniform() * 2.0 - 1.0) * AROUND;
+                View { flipped, scale, across: off(), down: off() }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::{AdapterSpec, DitSpec, Words};
+
+    fn painter() -> Painter {
+        let sizes = DitSpec {
+            side: 32,
+            channels: PIXEL,
+            patch: 4,
+            width: 8,
+            depth: 1,
+            heads: 1,
+            hidden: 8,
+            vocabulary: 3,
+            length: 2,
+        };
+        let words = Words::new(["cat", "dog", "zorp"].map(str::to_owned).to_vec());
+        let adapter = AdapterSpec { base: crate::content::Digest([1; 32]), rank: 2, alpha: 2.0 };
+        Painter { sizes, words, adapter: Some(adapter) }
+    }
+
+    fn prior() -> Dataset {
+        let painter = painter();
+        let mut inputs = Vec::new();
+        for word in [1, 2] {
+            let words = vec![word, 0];
+            Ask { words, seed: 0, steps: 1, guidance: 1.0, scale: 1.0 }.push(&mut inputs);
+        }
+        let header = DatasetHeader {
+            format: FORMAT.into(),
+            name: "known".into(),
+            licence: "OFL-1.1".into(),
+            attribution: "them".into(),
+            input: painter.input(),
+            task: painter.task(),
+            scale: 1.0,
+        };
+        let targets = Targets::Pixels([vec![10; 4096], vec![200; 4096]].concat());
+        Dataset { header, inputs: Inputs::F32(inputs), targets, train: vec![0], held_out: vec![1] }
+    }
+
+    fn lesson(prompt: &str) -> Lesson {
+        Lesson {
+            pixels: vec![77; STORED * STORED * PIXEL].into(),
+            prompt: prompt.into(),
+            aim: Aim::Subject,
+            flips: true,
+            attribution: "me".into(),
+            licence: "CC0-1.0".into(),
+        }
+    }
+
+    #[test]
+    fn a_picture_is_taught_beside_known_ones() {
+        let data = lesson("Zorp cat!").dataset(&painter(), &prior(), 1).unwrap();
+        assert_eq!((data.len(), data.train.len(), data.held_out.len()), (51, 49, 2));
+        assert_eq!(Dataset::from_bytes(&data.to_bytes()).unwrap(), data);
+        let mut words = Vec::new();
+        data.push_input(1, &mut words);
+        assert_eq!(words[..2], [3.0, 1.0]);
+        let Targets::Pixels(pixels) = &data.targets else { panic!() };
+        assert!(pixels[..4096].iter().all(|pixel| *pixel == 77));
+        assert!(pixels[49 * 4096..50 * 4096].iter().all(|pixel| *pixel == 10));
+        let style = Lesson { aim: Aim::Style, ..lesson("zorp") };
+        assert_ne!(style.dataset(&painter(), &prior(), 1).unwrap().targets, data.targets);
+    }
+
+    #[test]
+    fn what_cannot_be_taught_is_told() {
+        let refused =
+            |lesson: Lesson| lesson.dataset(&painter(), &prior(), 1).unwrap_err().to_string();
+        assert!(refused(lesson("bird")).contains("the words to teach is bird"));
+        assert!(
+            refused(Lesson { pixels: vec![1].into(), ..lesson("cat") })
+                .contains("bytes of the picture")
+        );
+        let mut other = prior();
+        other.header.task = crate::spec::Task::Painting { channels: 4, side: 8 };
+        lesson("cat").dataset(&painter(), &other, 1).unwrap_err();
+    }
+}

@@ -1,0 +1,175 @@
+// The studio: words become pictures, one picture becomes a word, and others pay to paint with it.
+import { readFile } from "node:fs/promises";
+import { addWallet, connect, expect, findings, finished, picture, start, test } from "./fixtures.mjs";
+
+const PAINTED = { timeout: 60_000 };
+const LEARNT = { timeout: 240_000 };
+
+const done = (page) => page.getByTestId("studio-done");
+const digest = (page) => done(page).getAttribute("data-digest");
+
+async function paint(page, prompt) {
+  await page.locator("#studio-prompt").fill(prompt);
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+}
+
+// A picture that no emoji shows: a yellow ring on violet, as PNG.
+async function subject(page) {
+  const url = await page.evaluate(() => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 300, height: 200 });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#6020c0";
+    context.fillRect(0, 0, 300, 200);
+    context.strokeStyle = "#ffe020";
+    context.lineWidth = 34;
+    context.beginPath();
+    context.arc(150, 100, 62, 0, 7);
+    context.stroke();
+    return canvas.toDataURL();
+  });
+  return { name: "ring.png", mimeType: "image/png", buffer: Buffer.from(url.split(",")[1], "base64") };
+}
+
+test("words become a picture, and the same recipe gives the same bits", async ({ page, context, world }) => {
+  await page.goto(`${world.url}/studio`);
+  await expect(page.getByText("Your picture appears here")).toBeVisible();
+  await page.getByRole("button", { name: "red apple" }).click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+  const first = await digest(page);
+  await picture(page, "studio-painted");
+  // A red apple is red in its middle and clear in its corners.
+  const [middle, corner] = await done(page).locator("canvas").evaluate((canvas) => {
+    const context = canvas.getContext("2d");
+    const at = (x, y) => [...context.getImageData(x, y, 1, 1).data];
+    return [at(16, 18), at(0, 0)];
+  });
+  expect(middle[0]).toBeGreaterThan(middle[1] + 60);
+  expect(corner[3]).toBeLessThan(90);
+
+  // Its settings, taken over, paint it again; another seed paints another.
+  await page.getByTestId("studio-take").click();
+  await expect(page.locator("#studio-seed")).not.toHaveValue("");
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+  expect(await digest(page)).toBe(first);
+  await page.locator(".studio-form summary").click();
+  await page.locator("#studio-seed").fill("77");
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+  const other = await digest(page);
+  expect(other).not.toBe(first);
+  await expect(page.getByTestId("gallery-open")).toHaveCount(3);
+
+  // The file tells how it was made.
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("studio-download").click()]);
+  expect(download.suggestedFilename()).toBe("red-apple-77.png");
+  const file = await readFile(await download.path());
+  const text = file.toString("latin1");
+  expect(text.slice(1, 4)).toBe("PNG");
+  expect(JSON.parse(text.match(/delea-recipe\0{5}(\{.*?\})[^}]{4}\0\0/s)[1])).toMatchObject({ prompt: "red apple", seed: 77 });
+
+  // A link holds the whole recipe, for whoever opens it.
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByTestId("studio-link").click();
+  await expect(page.getByText("The link is copied")).toBeVisible();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  await page.evaluate(() => localStorage.clear());
+  await page.goto(link);
+  await done(page).waitFor(PAINTED);
+  expect(await digest(page)).toBe(other);
+
+  // The gallery outlives a reload.
+  await page.goto(`${world.url}/studio`);
+  await expect(page.getByTestId("gallery-open")).toHaveCount(1);
+  expect(await digest(page)).toBe(other);
+  expect(await findings(page)).toEqual([]);
+});
+
+test("what cannot be painted is told, and painting can be stopped", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("studio-paint").click();
+  await expect(page.getByText("Say what you want to see.")).toBeVisible();
+  await page.locator("#studio-prompt").fill("purple flurbish cat");
+  await expect(page.getByText("It does not know “flurbish” or has no room for it; the other words are painted.")).toBeVisible();
+  await page.locator("#studio-prompt").fill("cat ".repeat(2_500));
+  await page.getByTestId("studio-paint").click();
+  await expect(page.getByText("That is 10,000 letters; 1,000 are read at most.")).toBeVisible();
+  await page.locator(".studio-form summary").click();
+  await page.locator("#studio-seed").fill("99999999");
+  await expect(page.getByText("A whole number below 16,777,216.")).toBeVisible();
+  await page.locator("#studio-seed").fill("1");
+  await page.locator("#studio-steps").fill("50");
+  await page.locator("#studio-count").fill("8");
+  await page.locator("#studio-prompt").fill("robot");
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").locator("canvas").waitFor(PAINTED);
+  await page.getByTestId("studio-cancel").click();
+  await expect(page.getByTestId("studio-paint")).toBeEnabled();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.locator("#studio-steps").fill("8");
+  await page.locator("#studio-count").fill("1");
+  await paint(page, "rainbow");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await picture(page, "studio-phone-dark");
+});
+
+test("files that are no pictures are named", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  const give = (name, mimeType, buffer) => page.getByTestId("teach-file").setInputFiles({ name, mimeType, buffer });
+  const told = page.locator("#teach-file-problem");
+  await give("logo.svg", "image/svg+xml", Buffer.from("<svg xmlns='http://www.w3.org/2000/svg'/>"));
+  await expect(told).toContainText("logo.svg is a drawing made of lines (SVG)");
+  await give("broken.jpg", "image/jpeg", Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 9, 9]));
+  await expect(told).toContainText("broken.jpg is not a picture that this browser can read");
+  const huge = Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "latin1"), Buffer.from([0, 0, 0x27, 0x10, 0, 0, 0x27, 0x10])]);
+  await give("huge.png", "image/png", huge);
+  await expect(told).toContainText("huge.png has 100 million pixels; the limit is 64 million");
+  await page.getByTestId("teach-file").setInputFiles(await subject(page));
+  await expect(page.getByTestId("crop")).toBeVisible();
+  await expect(told).toHaveText("");
+  await page.locator("#teach-word").fill("two words");
+  await expect(page.getByText("One word of letters and digits.")).toBeVisible();
+});
+
+test("one picture becomes a word that others pay to use", async ({ page, world }) => {
+  test.setTimeout(600_000);
+  await addWallet(page, world);
+  await page.goto(`${world.url}/studio`);
+  await connect(page);
+  await page.getByTestId("teach-file").setInputFiles(await subject(page));
+  await page.getByTestId("crop").waitFor();
+  await page.locator("#teach-word").fill("zorp");
+  await page.getByTestId("teach").locator("summary").click();
+  await page.locator("#teach-steps").fill("60");
+  await page.getByTestId("teach-start").click();
+  await page.getByTestId("lesson").locator("canvas").first().waitFor(PAINTED);
+  await picture(page, "studio-learning");
+  // A reload loses nothing.
+  await expect(page.getByTestId("lesson")).toContainText(/Step [1-9]/, PAINTED);
+  await page.reload();
+  await page.getByTestId("lesson").waitFor();
+  await page.getByTestId("learnt-item").waitFor(LEARNT);
+  await page.getByTestId("learnt-wear").click();
+  await expect(page.locator("#studio-prompt")).toHaveValue("zorp");
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+  await picture(page, "studio-worn");
+
+  await page.getByTestId("learnt-publish").click();
+  const form = page.getByTestId("publish-learnt");
+  await form.locator("#token-symbol").fill("ZORP");
+  await picture(page, "studio-publish");
+  await form.getByTestId("create-submit").click();
+  await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/, PAINTED);
+  // Trained once more, as any model is, it earns the tokens that pay for a picture.
+  await start(page, { device: "cpu", steps: 10 });
+  await finished(page);
+  await picture(page, "studio-model-trained");
+});

@@ -1,7 +1,7 @@
 //! A question that a worker of the market answers: how far it is, the answer, and what to do when nobody comes.
 
 use delea_contracts_abi::JobState;
-use delea_model_runtime::spec::{ModelSpec, Task};
+use delea_model_runtime::spec::ModelSpec;
 use leptos::prelude::*;
 use leptos_router::components::A;
 

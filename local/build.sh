@@ -35,10 +35,10 @@ build_page() {
 build_workers() {
   build_cpu_worker
   build_worker graph-cpu cpu cpu-worker 2 none cpu,graph custom
+  build_worker studio-cpu cpu cpu-worker 2 none cpu,studio custom
   build_worker import import cpu-worker 2 none import,worker wasm_js
   build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
   build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
-  build_worker studio-cpu cpu cpu-worker 2 none cpu,studio custom
   build_worker studio-gpu gpu gpu-worker z -Oz gpu,studio wasm_js
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"

@@ -13,20 +13,23 @@ import { openExact, trainExact } from "../../local/exact.mjs";
 import { chromium } from "../chromium.mjs";
 import { graphJobs } from "./graphs.mjs";
 import { conform, conformGraphs, graphJobOf, jobOf, names } from "./jobs.mjs";
+import { conformPainter } from "./painter.mjs";
 import { speak } from "./process.mjs";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const VECTORS = path.join(ROOT, "tests/vectors/exact.json");
 const TYPES = { ".mjs": "text/javascript", ".html": "text/html", ".wasm": "application/wasm" };
 
-let wasm, graphWasm, graphs, pinned;
+let wasm, graphWasm, studioWasm, graphs, pinned;
 before(async () => {
   wasm = await exactRuntime(process.env.WORKERS);
   graphWasm = await exactRuntime(process.env.WORKERS, "graph-cpu");
+  studioWasm = await exactRuntime(process.env.WORKERS, "studio-cpu");
   graphs = await graphJobs(process.env.WORKERS);
   if (process.env.UPDATE_VECTORS) {
     const version = (await openExact(wasm))({ type: "version" }).version;
-    const vectors = { version, roots: await conform(wasm), graphs: await conformGraphs(graphWasm, graphs) };
+    const studio = await conformPainter(await openExact(studioWasm));
+    const vectors = { version, roots: await conform(wasm), graphs: await conformGraphs(graphWasm, graphs), studio };
     await writeFile(VECTORS, `${JSON.stringify(vectors, null, 2)}\n`);
   }
   pinned = JSON.parse(await readFile(VECTORS));
@@ -43,12 +46,14 @@ test("the suite is of this runtime's version, and has thirty jobs or more", asyn
 test("Node gives the pinned roots", async () => {
   assert.deepEqual(await conform(wasm), pinned.roots);
   assert.deepEqual(await conformGraphs(graphWasm, graphs), pinned.graphs);
+  assert.deepEqual(await conformPainter(await openExact(studioWasm)), pinned.studio);
 });
 
-test("the runtime of graphs runs layers with the same bits, and that of layers refuses a graph", async () => {
+test("the runtime of graphs runs layers with the same bits, and that of layers refuses graphs and painters", async () => {
   assert.deepEqual(await conform(graphWasm), pinned.roots);
   const call = await openExact(wasm);
   assert.throws(() => trainExact(call, graphJobOf(Object.values(graphs)[0])), /graphs have a runtime of their own/);
+  await assert.rejects(async () => conformPainter(call), /painters have a runtime of their own/);
 });
 
 test("a job in segments gives the leaves of the whole", async () => {
@@ -100,6 +105,7 @@ for (const [name, command, flags] of [
     assert.equal(found.error, undefined);
     assert.deepEqual(found.roots, pinned.roots);
     assert.deepEqual(found.graphs, pinned.graphs);
+    assert.deepEqual(found.studio, pinned.studio);
   });
 }
 
@@ -127,6 +133,7 @@ test("wasmtime gives the pinned roots", async (t) => {
   for (const name of names) assert.equal(await rootOf(layers, jobOf(local, name)), pinned.roots[name], name);
   const uploaded = await host("graphs.wasm", graphWasm);
   for (const [name, job] of Object.entries(graphs)) assert.equal(await rootOf(uploaded, graphJobOf(job)), pinned.graphs[name], name);
+  assert.deepEqual(await conformPainter(await host("studio.wasm", studioWasm)), pinned.studio);
 });
 
 /** Runs the suite's page in a browser; gives what it posts. */
@@ -143,7 +150,7 @@ async function inBrowser(name, command, flags) {
       return done(JSON.parse(Buffer.concat(parts)));
     }
     const file = path.join(ROOT, path.normalize(url));
-    const made = { "/exact.wasm": wasm, "/graphs.wasm": graphWasm, "/graphs.json": JSON.stringify(graphs) };
+    const made = { "/exact.wasm": wasm, "/graphs.wasm": graphWasm, "/studio.wasm": studioWasm, "/graphs.json": JSON.stringify(graphs) };
     const body = made[url] ?? (await readFile(file).catch(() => undefined));
     response.writeHead(body ? 200 : 404, { "content-type": TYPES[path.extname(url)] ?? "application/octet-stream" });
     response.end(body);

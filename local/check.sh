@@ -35,7 +35,7 @@ check_lint() {
   cargo clippy --locked --target "$WASM_TARGET" -p delea-ledger --features worker --bin ledger-worker -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu,graph,import,ipfs,base --all-targets -- -D warnings
   cargo clippy --locked -p delea-model-runtime --features cpu --bin cpu-worker -- -D warnings
-  cargo clippy --locked -p delea-model-runtime --features gpu,graph --bin gpu-worker -- -D warnings
+  cargo clippy --locked -p delea-model-runtime --features gpu,graph,studio --bin gpu-worker -- -D warnings
 }
 
 check_rust() {

@@ -145,8 +145,6 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await page.getByTestId("teach-file").setInputFiles(await subject(page));
   await page.getByTestId("crop").waitFor();
   await page.locator("#teach-word").fill("zorp");
-  await page.getByTestId("teach").locator("summary").click();
-  await page.locator("#teach-steps").fill("60");
   await page.getByTestId("teach-start").click();
   await page.getByTestId("lesson").locator("canvas").first().waitFor(PAINTED);
   await picture(page, "studio-learning");
@@ -168,8 +166,14 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await picture(page, "studio-publish");
   await form.getByTestId("create-submit").click();
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/, PAINTED);
-  // Trained once more, as any model is, it earns the tokens that pay for a picture.
+  // It can be trained on, as any model.
   await start(page, { device: "cpu", steps: 10 });
   await finished(page);
   await picture(page, "studio-model-trained");
+  // Its creator has tokens to pay a picture with.
+  await page.goto(page.url().replace(/\/train$/, "/use"));
+  await expect(page.locator("#prompt")).toHaveValue("zorp");
+  await page.getByTestId("infer-pay").click();
+  await page.getByTestId("painted").waitFor(PAINTED);
+  await picture(page, "studio-model-used");
 });

@@ -31,7 +31,9 @@ const BATCH: usize = 8;
 /// How fast an adapter learns.
 const RATE: f32 = 3e-3;
 /// Steps of painting in a preview.
-const PREVIEW_STEPS: u32 = 8;
+const PREVIEW_STEPS: u32 = 5;
+/// How closely their prompts are followed.
+const PREVIEW_GUIDANCE: f32 = 2.0;
 /// Seed of previews, so that they change with what is learnt alone.
 const PREVIEW_SEED: u32 = 7;
 /// How often it is measured.
@@ -366,7 +368,7 @@ fn previews(painter: &Painter, prompts: &[String]) -> Floats {
     for prompt in prompts {
         let words = painter.words.encode(prompt, painter.sizes.length).0;
         let (seed, steps) = (PREVIEW_SEED, PREVIEW_STEPS);
-        Ask { words, seed, steps, guidance: 3.0, scale: 1.0 }.push(&mut rows);
+        Ask { words, seed, steps, guidance: PREVIEW_GUIDANCE, scale: 1.0 }.push(&mut rows);
     }
     rows.into()
 }

@@ -151,6 +151,7 @@ pub(crate) fn Publish(
     spawn_local(app.load_models());
     let draft = Draft::new(Times::of(&app.config()));
     draft.data.set(Some(data));
+    draft.reference.set(network.config.steps.to_string());
     draft.network.set(Some(network));
     draft.name.set(name);
     draft.description.set(description);

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Steps of a lesson, if nobody says otherwise: what a laptop's processor does in a minute.
-const STEPS: f64 = 100.0;
+const STEPS: f64 = 60.0;
 /// What is painted beside, to see that it stays.
 const BESIDE: &str = "red apple";
 

@@ -176,4 +176,15 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await page.getByTestId("infer-pay").click();
   await page.getByTestId("painted").waitFor(PAINTED);
   await picture(page, "studio-model-used");
+  // Somebody else finds it in the studio, and pays for each picture.
+  await page.evaluate(() => localStorage.removeItem("delea.learnt"));
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("put-on").filter({ hasText: /zorp \([\d.]+ ZORP a picture\)/ }).click();
+  await page.locator("#studio-prompt").fill("zorp");
+  await expect(page.getByTestId("studio-paint")).toHaveText(/Paint \(pay [\d.]+ ZORP\)/);
+  await page.getByTestId("studio-paint").click();
+  await expect(page.getByText("Paid.")).toBeVisible(PAINTED);
+  await page.getByTestId("studio-now").waitFor(PAINTED);
+  await done(page).waitFor(PAINTED);
+  await picture(page, "studio-bought");
 });

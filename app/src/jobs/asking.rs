@@ -15,10 +15,11 @@ use crate::{
     app::App,
     browser,
     chain::{
+        contracts::{self, Detail, Summary},
         history,
         jobs::{self, Job},
         located, quotes, roster,
-        transaction::{self, Call, Deed, TxError},
+        transaction::{self, Call, DEADLINE_S, Deed, TxError},
     },
     store::{blobs, local},
 };
@@ -62,6 +63,29 @@ pub(crate) fn forget(model: Address) {
 /// Forgets all questions: their chain is no more.
 pub(crate) fn forget_all() {
     local::remove(ASKED);
+}
+
+/// The model as it is now: what is on view may be a block old.
+///
+/// # Errors
+/// A sentence.
+pub(crate) async fn newest(app: App, model: Address) -> Result<Detail, Option<String>> {
+    let detail = contracts::detail(&app.rpc(), app.config().contracts.factory, model).await;
+    detail.map_err(|error| Some(say(error)))
+}
+
+/// Pays for one use in this tab; the parameters it was paid for. The chain is told the hash of what is asked.
+///
+/// # Errors
+/// A sentence; none if the visitor was told already.
+pub(crate) async fn pay(app: App, model: Address, input: Digest) -> Result<Digest, Option<String>> {
+    let Summary { head, price, parameters, .. } = newest(app, model).await?.summary;
+    let deadline = app.now() + DEADLINE_S;
+    let call = contracts::infer_call(head, input, quotes::most(price), deadline);
+    transaction::send(app, Deed { doing: "Paying", done: "Paid." }, Call::new(model, call))
+        .await
+        .map_err(TxError::told)?;
+    Ok(parameters)
 }
 
 /// Asks: stores the question and opens the job, which takes its price.

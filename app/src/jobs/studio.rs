@@ -8,6 +8,7 @@ use delea_model_runtime::{
     content::Digest,
     limits::MAX_ADAPTERS,
     message::{Event, PaintJob, Request, Tier, WornAdapter},
+    spec::Body,
     studio::{AdapterSpec, Ask, Base, Painter, SEEDS, Words, view::pixel},
     tensors::TensorValue,
 };
@@ -16,15 +17,18 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
+    asking,
     check::say,
     client::Client,
     pool::{Kind, Pool},
 };
 use crate::{
+    app::App,
     browser,
+    chain::contracts::Summary,
     config::Config,
     load::Load,
-    store::{blobs, hash, local, studio},
+    store::{blobs, documents, hash, local, studio},
 };
 
 /// Local storage key of the gallery.
@@ -169,12 +173,16 @@ pub(crate) struct Studio {
     pub(crate) base: RwSignal<Load<Arc<Base>>>,
     /// What is being painted, if anything is.
     pub(crate) painting: RwSignal<Option<Painting>>,
+    /// Whether what is worn is being paid for.
+    pub(crate) paying: RwSignal<bool>,
     /// Why the last painting came to nothing.
     pub(crate) problem: RwSignal<Option<String>>,
     /// What was painted, the newest first.
     pub(crate) gallery: RwSignal<Vec<Piece>>,
     /// The piece on view.
     pub(crate) shown: RwSignal<Option<Piece>>,
+    /// Adapters of the base on the chain, the newest first.
+    pub(crate) published: RwSignal<Vec<(Wearable, Summary)>>,
     /// Pixels of the picture that the next one begins with.
     pub(crate) start: RwSignal<Option<String>>,
     /// What is worn.
@@ -186,6 +194,8 @@ pub(crate) struct Studio {
     running: StoredValue<Option<(Client, u32)>, LocalStorage>,
     /// Counts paintings: one whose number is old was cancelled.
     run: StoredValue<u32>,
+    /// What was paid for and is not painted yet.
+    paid: StoredValue<Vec<Recipe>>,
 }
 
 impl Studio {
@@ -194,9 +204,11 @@ impl Studio {
         Self {
             base: RwSignal::new(Load::Waiting),
             painting: RwSignal::new(None),
+            paying: RwSignal::new(false),
             problem: RwSignal::new(None),
             gallery: RwSignal::new(Vec::new()),
             shown: RwSignal::new(None),
+            published: RwSignal::new(Vec::new()),
             start: RwSignal::new(None),
             worn: RwSignal::new(Vec::new()),
             taken: RwSignal::new(None),
@@ -204,7 +216,72 @@ impl Studio {
             pool,
             running: StoredValue::new_local(None),
             run: StoredValue::new(0),
+            paid: StoredValue::new(Vec::new()),
         }
+    }
+
+    /// Reads which adapters of the base are on the chain.
+    pub(crate) async fn find_published(self, app: App) {
+        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        let models = app.models.with_untracked(|models| models.ready().cloned());
+        let config = app.config();
+        let mut found = Vec::new();
+        for summary in models.unwrap_or_default().into_iter().rev() {
+            // What cannot be read now may be read with the next block.
+            let Ok(manifest) = documents::manifest(&config, summary.manifest).await else {
+                continue;
+            };
+            let Body::Painter(painter) = &manifest.spec.body else { continue };
+            let Some(adapter) = painter.adapter.clone() else { continue };
+            if adapter.base == base.parameters {
+                let words = painter.words.all().get(base.painter.words.all().len()..);
+                let wearable = Wearable {
+                    name: summary.name.clone(),
+                    adapter,
+                    words: words.unwrap_or_default().to_vec(),
+                    parameters: summary.parameters,
+                    model: Some(summary.model),
+                };
+                found.push((wearable, summary));
+            }
+        }
+        if self.published.with_untracked(|known| *known != found) {
+            self.published.set(found);
+        }
+    }
+
+    /// Pays for what is worn, then paints.
+    pub(crate) fn pay_and_paint(self, app: App, recipes: Vec<Recipe>) {
+        let owed: Vec<Recipe> = recipes
+            .iter()
+            .filter(|recipe| recipe.worn.iter().any(|worn| worn.wearable.model.is_some()))
+            .filter(|recipe| self.paid.with_value(|paid| !paid.contains(recipe)))
+            .cloned()
+            .collect();
+        if owed.is_empty() {
+            return self.paint(recipes);
+        }
+        self.problem.set(None);
+        self.paying.set(true);
+        spawn_local(async move {
+            let done = self.pay(app, owed).await;
+            self.paying.set(false);
+            match done {
+                Ok(()) => self.paint(recipes),
+                Err(error) => self.problem.set(error),
+            }
+        });
+    }
+
+    async fn pay(self, app: App, owed: Vec<Recipe>) -> Result<(), Option<String>> {
+        for recipe in owed {
+            let asked = Digest::of(&serde_json::to_vec(&recipe).unwrap_or_default());
+            for model in recipe.worn.iter().filter_map(|worn| worn.wearable.model) {
+                asking::pay(app, model, asked).await?;
+            }
+            self.paid.update_value(|paid| paid.push(recipe));
+        }
+        Ok(())
     }
 
     /// Fetches what every painting needs, once somebody looks.
@@ -384,6 +461,7 @@ impl Studio {
     }
 
     fn keep(self, piece: Piece) {
+        self.paid.update_value(|paid| paid.retain(|recipe| *recipe != piece.recipe));
         self.shown.set(Some(piece.clone()));
         self.gallery.update(|gallery| {
             gallery.insert(0, piece);

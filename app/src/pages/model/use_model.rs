@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::U256;
 use delea_model_runtime::{
     content::Digest,
     manifest::Manifest,
@@ -22,11 +21,6 @@ use super::{
 };
 use crate::{
     app::{App, use_app},
-    chain::{
-        contracts::{self, Detail},
-        quotes,
-        transaction::{self, Call, DEADLINE_S, Deed, TxError},
-    },
     components::{
         field::Radio,
         icons,
@@ -151,7 +145,7 @@ fn Ask(
         answer.set(None);
         spawn_local(async move {
             let done = match by.get_untracked() {
-                Where::Here => match settle(app, model, &values).await {
+                Where::Here => match asking::pay(app, model.address, hash_of(&values)).await {
                     Ok(parameters) => {
                         let spec = spec.get_value();
                         let job = Paid { input: values, parameters, spec, writing };
@@ -261,25 +255,10 @@ fn Ask(
     }
 }
 
-/// The model as it is now: what is on view may be a block old.
-async fn newest(app: App, model: ModelView) -> Result<Detail, Option<String>> {
-    contracts::detail(&app.rpc(), app.config().contracts.factory, model.address)
-        .await
-        .map_err(|e| Some(sentence(&e.to_string())))
-}
-
-/// Pays for one use; the parameters it was paid for. Errors are sentences, none if the visitor was
-/// told already.
-async fn settle(app: App, model: ModelView, input: &[f32]) -> Result<Digest, Option<String>> {
-    let detail = newest(app, model).await?;
-    let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let max_price: U256 = quotes::most(detail.summary.price);
-    let deadline = app.now() + DEADLINE_S;
-    let call = contracts::infer_call(detail.summary.head, Digest::of(&bytes), max_price, deadline);
-    transaction::send(app, Deed { doing: "Paying", done: "Paid." }, Call::new(model.address, call))
-        .await
-        .map_err(TxError::told)?;
-    Ok(detail.summary.parameters)
+/// What the chain is told of an input that stays in this tab.
+fn hash_of(input: &[f32]) -> Digest {
+    let bytes: Vec<u8> = input.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Digest::of(&bytes)
 }
 
 /// Has a worker of the market answer. Errors are sentences, none if the visitor was told already.
@@ -289,7 +268,7 @@ async fn ask(
     spec: &ModelSpec,
     inputs: Vec<f32>,
 ) -> Result<asking::Asked, Option<String>> {
-    let detail = newest(app, model).await?;
+    let detail = asking::newest(app, model.address).await?;
     let version = (detail.summary.head, detail.summary.price);
     asking::ask(app, model.address, version, spec, inputs).await
 }

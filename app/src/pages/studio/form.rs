@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::U256;
 use delea_model_runtime::studio::{MAX_STEPS, SEEDS};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -16,7 +17,7 @@ use crate::{
         painted::Painted,
     },
     format,
-    jobs::studio::{Recipe, Start, picture},
+    jobs::studio::{Recipe, Start, Worn, picture},
 };
 
 /// Prompts that are painted on one click: things that the base has seen, and some that it has not.
@@ -142,9 +143,22 @@ pub(super) fn Form() -> impl IntoView {
             None => (browser::seed() % u64::from(SEEDS)) as u32,
         };
         let recipes = (0..count).filter_map(|place| recipe((first + place) % SEEDS)).collect();
-        studio.paint(recipes);
+        studio.pay_and_paint(app, recipes);
     };
-    let busy = move || studio.painting.with(Option::is_some);
+    let busy = move || studio.painting.with(Option::is_some) || studio.paying.get();
+    let price = Memo::new(move |_| {
+        let worn = studio.worn.get();
+        let count = draft.count.get() as u64;
+        studio.published.with(|published| {
+            let of = |worn: &Worn| {
+                let summary = published.iter().map(|(_, summary)| summary);
+                let model = worn.wearable.model?;
+                let summary = summary.into_iter().find(|summary| summary.model == model)?;
+                Some(summary.amount(summary.price * U256::from(count)))
+            };
+            worn.iter().filter_map(of).collect::<Vec<_>>().join(" and ")
+        })
+    });
     // What is asked in the address is painted at once.
     if draft.prompt.with_untracked(|prompt| !prompt.is_empty()) && !busy() {
         paint();
@@ -205,12 +219,17 @@ pub(super) fn Form() -> impl IntoView {
                     <TextField id="studio-seed" label="Seed" value=draft.seed inputmode="numeric" placeholder="by chance" help="The same seed and settings give the same picture, to the bit." error=Signal::derive(move || draft.seed_problem())/>
                 </div>
             </details>
-            {move || match busy() {
-                true => view! {
+            {move || match (studio.paying.get(), busy()) {
+                (true, _) => view! {
+                    <button class="button huge" disabled=true>{icons::spinner()} <span>"Paying…"</span></button>
+                }.into_any(),
+                (false, true) => view! {
                     <button class="button huge" data-testid="studio-cancel" on:click=move |_| studio.cancel()>{icons::cross()} <span>"Stop"</span></button>
                 }.into_any(),
-                false => view! {
-                    <button class="button primary huge" data-testid="studio-paint" on:click=move |_| paint()><span>"Paint"</span></button>
+                (false, false) => view! {
+                    <button class="button primary huge" data-testid="studio-paint" on:click=move |_| paint()>
+                        <span>{move || price.with(|price| if price.is_empty() { "Paint".to_owned() } else { format!("Paint (pay {price})") })}</span>
+                    </button>
                 }.into_any(),
             }}
             {move || studio.problem.get().map(|problem| view! {

@@ -17,11 +17,31 @@ pub(super) fn Wardrobe() -> impl IntoView {
     let offered = Memo::new(move |_| {
         let worn = studio.worn.get();
         app.lessons.learnt.with(|learnt| {
-            let free = |wearable: &&Wearable| {
+            let free = |wearable: &Wearable| {
                 worn.iter().all(|worn| worn.wearable.parameters != wearable.parameters)
             };
-            learnt.iter().map(|learnt| &learnt.wearable).filter(free).cloned().collect::<Vec<_>>()
+            // What was taught here costs nothing here.
+            let mine = |wearable: &Wearable| {
+                learnt.iter().any(|learnt| learnt.wearable.parameters == wearable.parameters)
+            };
+            let own = learnt.iter().map(|learnt| (learnt.wearable.clone(), None));
+            let mut all: Vec<(Wearable, Option<String>)> = own.collect();
+            studio.published.with(|published| {
+                let bought = published.iter().filter(|(wearable, _)| !mine(wearable));
+                all.extend(bought.map(|(wearable, summary)| {
+                    (wearable.clone(), Some(summary.amount(summary.price)))
+                }));
+            });
+            all.retain(|(wearable, _)| free(wearable));
+            all
         })
+    });
+    Effect::new(move |_| {
+        app.revision();
+        wasm_bindgen_futures::spawn_local(async move {
+            app.load_models().await;
+            studio.find_published(app).await;
+        });
     });
     let worn = Memo::new(move |_| {
         studio.worn.with(|worn| worn.iter().map(|worn| worn.wearable.clone()).collect::<Vec<_>>())
@@ -31,10 +51,13 @@ pub(super) fn Wardrobe() -> impl IntoView {
             <div class="wardrobe" data-testid="wardrobe">
                 <For each=move || worn.get() key=|wearable| wearable.parameters children=|wearable| view! { <WornItem wearable/> }/>
                 <div class="chips" role="group" aria-label="What it has learnt">
-                    {move || offered.get().into_iter().map(|wearable| {
-                        let name = wearable.name.clone();
+                    {move || offered.get().into_iter().map(|(wearable, price)| {
+                        let words = match price {
+                            Some(price) => format!("+ {} ({price} a picture)", wearable.name),
+                            None => format!("+ {}", wearable.name),
+                        };
                         view! {
-                            <button class="chip" type="button" data-testid="put-on" on:click=move |_| studio.put_on(wearable.clone())>{format!("+ {name}")}</button>
+                            <button class="chip" type="button" data-testid="put-on" on:click=move |_| studio.put_on(wearable.clone())>{words}</button>
                         }
                     }).collect_view()}
                 </div>

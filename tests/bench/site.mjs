@@ -29,6 +29,8 @@ export async function size() {
     ["WebGPU worker", await worker("gpu"), 1600],
     ["CPU worker of uploaded models", await worker("graph-cpu"), null],
     ["WebGPU worker of uploaded models", await worker("graph-gpu"), null],
+    ["CPU worker of the studio", await worker("studio-cpu"), null],
+    ["WebGPU worker of the studio", await worker("studio-gpu"), null],
     ["import worker", await worker("import"), null],
   ];
   for (const [name, bytes, limit] of rows) {

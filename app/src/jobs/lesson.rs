@@ -148,15 +148,18 @@ impl Lessons {
         Self {
             now: RwSignal::new(None),
             problem: RwSignal::new(None),
-            learnt: RwSignal::new(local::value(LEARNT).unwrap_or_default()),
+            learnt: RwSignal::new(Vec::new()),
             config: StoredValue::new(config),
             running: StoredValue::new_local(None),
             run: StoredValue::new(0),
         }
     }
 
-    /// Goes on with what a reload ended.
+    /// Reads what was learnt here, and goes on with what a reload ended.
     pub(crate) fn restore(self, base: &Arc<Base>) {
+        if self.learnt.with_untracked(Vec::is_empty) {
+            self.learnt.set(local::value(LEARNT).unwrap_or_default());
+        }
         if self.now.with_untracked(Option::is_none)
             && let Some(plan) = local::value(UNDER_WAY)
         {

@@ -29,13 +29,17 @@ pub(crate) fn Painted(
 
 /// Puts a picture on a canvas of its size.
 pub(crate) fn put(canvas: &HtmlCanvasElement, picture: &[f32]) {
-    let rgba = image::painted(picture);
     let side = image::painted_side(picture) as u32;
     canvas.set_width(side);
     canvas.set_height(side);
+    put_rgba(canvas, &image::painted(picture), side, side);
+}
+
+/// Puts RGBA pixels on a canvas of their size.
+pub(super) fn put_rgba(canvas: &HtmlCanvasElement, rgba: &[u8], width: u32, height: u32) {
+    let data = ImageData::new_with_u8_clamped_array_and_sh(Clamped(rgba), width, height);
     let context = canvas.get_context("2d").ok().flatten();
     let context = context.and_then(|c| c.dyn_into::<CanvasRenderingContext2d>().ok());
-    let data = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&rgba), side, side);
     if let (Some(context), Ok(data)) = (context, data) {
         let _ = context.put_image_data(&data, 0.0, 0.0);
     }

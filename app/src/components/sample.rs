@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use delea_model_runtime::spec::Shape;
 use leptos::{html, prelude::*};
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, ImageData};
 
-use super::painted::Painted;
+use super::painted::{Painted, put_rgba};
 use crate::{format, image};
 
 /// Numbers shown of an example that is no picture.
@@ -30,16 +28,7 @@ pub(crate) fn Picture(
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
         let pixels = input.with(|input| image::to_rgba(input, channels, height, width));
-        let data = ImageData::new_with_u8_clamped_array_and_sh(
-            Clamped(&pixels),
-            width as u32,
-            height as u32,
-        );
-        let context = canvas.get_context("2d").ok().flatten();
-        let context = context.and_then(|c| c.dyn_into::<CanvasRenderingContext2d>().ok());
-        if let (Some(context), Ok(data)) = (context, data) {
-            let _ = context.put_image_data(&data, 0.0, 0.0);
-        }
+        put_rgba(&canvas, &pixels, width as u32, height as u32);
     });
     view! {
         <canvas

@@ -8,16 +8,19 @@ use delea_model_runtime::{
     content::Digest,
     manifest::{Optimizer, TrainingConfig},
     message::{Bytes, Evaluation, Event, Floats, Request, TeachRequest, TrainJob},
-    spec::{Body, ModelSpec},
     studio::{AdapterSpec, Ask, Base, Painter, lesson::Lesson},
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{check::say, client::Client, pool::provide, studio::Wearable};
+use super::{
+    check::say,
+    client::Client,
+    pool::provide,
+    studio::{Wearable, spec_of},
+};
 use crate::{
-    browser,
     config::Config,
     store::{blobs, files::Origin, local, studio},
 };
@@ -245,11 +248,7 @@ impl Lessons {
         let Event::Imported(imported) = client.ask(request).await.map_err(say)? else {
             return Err("The worker gave an unexpected answer.".to_owned());
         };
-        let spec = ModelSpec {
-            input: painter.input(),
-            task: painter.task(),
-            body: Body::Painter(Box::new(painter.clone())),
-        };
+        let spec = spec_of(painter.clone());
         let request = Request::Initialize { spec: spec.clone(), seed: plan.seed };
         let Event::Parameters { parameters, .. } = client.ask(request).await.map_err(say)? else {
             return Err("The worker gave an unexpected answer.".to_owned());
@@ -384,9 +383,4 @@ fn thumbnail(lesson: &Lesson, painter: &Painter) -> String {
 /// The file of what was learnt, if it is still here.
 pub(crate) async fn file(learnt: &Learnt) -> Option<Bytes> {
     blobs::kept(learnt.wearable.parameters).await.map(Bytes::from)
-}
-
-/// A seed for a plan.
-pub(crate) fn seed() -> u64 {
-    browser::seed()
 }

@@ -8,7 +8,7 @@ use delea_model_runtime::{
     content::Digest,
     limits::MAX_ADAPTERS,
     message::{Event, PaintJob, Request, Tier, WornAdapter},
-    spec::Body,
+    spec::{Body, ModelSpec},
     studio::{AdapterSpec, Ask, Base, Painter, SEEDS, Words, view::pixel},
     tensors::TensorValue,
 };
@@ -142,6 +142,20 @@ impl Piece {
     }
 }
 
+/// A seed of noise by chance.
+pub(crate) fn seed() -> u32 {
+    (browser::seed() % u64::from(SEEDS)) as u32
+}
+
+/// A painter as a model's spec.
+pub(crate) fn spec_of(painter: Painter) -> ModelSpec {
+    ModelSpec {
+        input: painter.input(),
+        task: painter.task(),
+        body: Body::Painter(Box::new(painter)),
+    }
+}
+
 /// Numbers of a picture from its bytes in hexadecimal digits.
 pub(crate) fn picture(pixels: &str) -> Vec<f32> {
     let bytes = hex::decode(pixels).unwrap_or_default();
@@ -220,9 +234,14 @@ impl Studio {
         }
     }
 
+    /// The base network, if it is known by now.
+    pub(crate) fn base(self) -> Option<Arc<Base>> {
+        self.base.with_untracked(|base| base.ready().cloned())
+    }
+
     /// Reads which adapters of the base are on the chain.
     pub(crate) async fn find_published(self, app: App) {
-        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        let Some(base) = self.base() else { return };
         let models = app.models.with_untracked(|models| models.ready().cloned());
         let config = app.config();
         let mut found = Vec::new();
@@ -317,7 +336,7 @@ impl Studio {
 
     /// Paints pictures one after the other, each into the gallery.
     pub(crate) fn paint(self, recipes: Vec<Recipe>) {
-        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        let Some(base) = self.base() else { return };
         self.run.update_value(|run| *run += 1);
         let run = self.run.get_value();
         self.problem.set(None);
@@ -426,11 +445,11 @@ impl Studio {
     /// Puts an adapter on, and asks for what it was taught.
     pub(crate) fn wear(self, wearable: Wearable, prompt: String) {
         self.put_on(wearable);
-        let Some(base) = self.base.with_untracked(|base| base.ready().cloned()) else { return };
+        let Some(base) = self.base() else { return };
         self.taken.set(Some(Recipe {
             base: base.parameters,
             prompt,
-            seed: (browser::seed() % u64::from(SEEDS)) as u32,
+            seed: seed(),
             steps: 20,
             guidance: 3.0,
             worn: self.worn.get_untracked(),

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use delea_model_runtime::{
     manifest::Manifest,
     spec::Shape,
-    studio::{Ask, NO_WORD, Painter, SEEDS},
+    studio::{Ask, NO_WORD, Painter},
 };
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{ModelView, use_model::Writing};
 use crate::{
-    browser,
     components::{
         draw::DrawCanvas,
         field::{Slider, TextArea, dropped, listed, picked},
@@ -22,7 +21,7 @@ use crate::{
     format,
     image::{Frame, Ink},
     input::{Pictures, numbers},
-    jobs::trainer::sentence,
+    jobs::{studio, trainer::sentence},
     store::preview,
 };
 
@@ -211,7 +210,7 @@ pub(super) fn PromptInput(
     let painter = StoredValue::new(painter);
     // What it was taught is what it is used for.
     let prompt = RwSignal::new(hint.unwrap_or_default());
-    let seed = RwSignal::new((browser::seed() % u64::from(SEEDS)) as u32);
+    let seed = RwSignal::new(studio::seed());
     let (steps, guidance, scale) = (RwSignal::new(20.0), RwSignal::new(3.0), RwSignal::new(1.0));
     let encoded = Memo::new(move |_| {
         painter.with_value(|painter| painter.words.encode(&prompt.get(), painter.sizes.length))
@@ -248,7 +247,7 @@ pub(super) fn PromptInput(
             {adapts.then(|| view! {
                 <Slider id="scale" label="Strength of what it was taught" value=scale min=0.0 max=1.5 step=0.1 words=Signal::derive(move || format::percent(scale.get()))/>
             })}
-            <button class="button" type="button" on:click=move |_| seed.set((browser::seed() % u64::from(SEEDS)) as u32)>
+            <button class="button" type="button" on:click=move |_| seed.set(studio::seed())>
                 {move || format!("Seed {}: take another", seed.get())}
             </button>
         </div>

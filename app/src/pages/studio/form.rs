@@ -10,14 +10,13 @@ use leptos_router::hooks::use_query_map;
 use super::wardrobe::Wardrobe;
 use crate::{
     app::use_app,
-    browser,
     components::{
         field::{Slider, TextArea, TextField},
         icons,
         painted::Painted,
     },
     format,
-    jobs::studio::{Recipe, Start, Worn, picture},
+    jobs::studio::{Recipe, Start, Worn, picture, seed},
 };
 
 /// Prompts that are painted on one click: things that the base has seen, and some that it has not.
@@ -140,7 +139,7 @@ pub(super) fn Form() -> impl IntoView {
         let count = draft.count.get_untracked() as u32;
         let first = match draft.seed.with_untracked(|seed| seed.trim().parse().ok()) {
             Some(seed) => seed,
-            None => (browser::seed() % u64::from(SEEDS)) as u32,
+            None => seed(),
         };
         let recipes = (0..count).filter_map(|place| recipe((first + place) % SEEDS)).collect();
         studio.pay_and_paint(app, recipes);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use delea_model_runtime::{
     manifest::DatasetReference,
-    spec::{Body, ModelSpec},
     studio::{
         lesson::{Aim, Lesson},
         split,
@@ -32,9 +31,8 @@ use crate::{
     jobs::{
         check::say,
         lesson::{self, Kept, Learnt, Plan},
-        studio::picture,
+        studio::{picture, spec_of},
     },
-    load::Load,
     pages::create::{Chosen, Network, Publish},
     store::{blobs, documents},
 };
@@ -84,7 +82,7 @@ impl Crop {
 pub(super) fn Teach() -> impl IntoView {
     let app = use_app();
     let lessons = app.lessons;
-    if let Some(base) = app.studio.base.with_untracked(|base| base.ready().cloned()) {
+    if let Some(base) = app.studio.base() {
         lessons.restore(&base);
     }
     let learning = Memo::new(move |_| lessons.now.with(Option::is_some));
@@ -163,7 +161,7 @@ fn Begin() -> impl IntoView {
         (!unknown.is_empty()).then(|| format!("It does not know “{}”.", unknown.join("”, “")))
     });
     let start = move |_| {
-        let Some(base) = app.studio.base.with_untracked(|base| base.ready().cloned()) else {
+        let Some(base) = app.studio.base() else {
             return;
         };
         if word_problem.get_untracked().is_some() || class_problem.get_untracked().is_some() {
@@ -194,7 +192,7 @@ fn Begin() -> impl IntoView {
                 lesson: Kept(lesson),
                 rank: rank.get_untracked() as usize,
                 steps: steps.get_untracked() as u32,
-                seed: lesson::seed(),
+                seed: browser::seed(),
             },
         );
     };
@@ -419,11 +417,7 @@ fn Item(
 
 /// What publishing needs of something that was learnt.
 async fn prepare(app: crate::app::App, learnt: &Learnt) -> Result<(Chosen, Network), String> {
-    let base = app.studio.base.with_untracked(|base| match base {
-        Load::Ready(base) => Some(Arc::clone(base)),
-        _ => None,
-    });
-    let base = base.ok_or("The base network is not here yet.")?;
+    let base = app.studio.base().ok_or("The base network is not here yet.")?;
     let gone = "What was learnt is not in this browser any more.";
     let parameters = lesson::file(learnt).await.ok_or(gone)?;
     let dataset = blobs::kept(learnt.dataset).await.ok_or(gone)?;
@@ -435,11 +429,7 @@ async fn prepare(app: crate::app::App, learnt: &Learnt) -> Result<(Chosen, Netwo
         licence: preview.header.licence.clone(),
         attribution: preview.header.attribution.clone(),
     };
-    let spec = ModelSpec {
-        input: painter.input(),
-        task: painter.task(),
-        body: Body::Painter(Box::new(painter)),
-    };
+    let spec = spec_of(painter);
     let network = Network { spec, config: learnt.config.clone(), parameters: Some(parameters) };
     Ok((Chosen { reference, preview, file: Some(Arc::new(dataset)) }, network))
 }

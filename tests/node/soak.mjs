@@ -243,8 +243,9 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   for (const node of nodes) await node.stop();
   flaky.on = false;
 
-  const ends = Object.groupBy(jobs, ({ state }) => STATES[state]);
-  console.log(`# ended: ${JSON.stringify(Object.fromEntries(Object.entries(ends).map(([state, list]) => [state, list.length])))}, ${JSON.stringify(counts)}, ${flaky.failures} failures, ${nodes.reduce((sum, { starts }) => sum + starts, 0)} starts`);
+  const ends = {};
+  for (const { state } of jobs) ends[STATES[state]] = (ends[STATES[state]] ?? 0) + 1;
+  console.log(`# ended: ${JSON.stringify(ends)}, ${JSON.stringify(counts)}, ${flaky.failures} failures, ${nodes.reduce((sum, { starts }) => sum + starts, 0)} starts`);
   // None is paid twice, and none that is settled is missing in the log.
   const paid = settled.filter(({ job }) => job !== 0n).map(({ job }) => job);
   assert.equal(new Set(paid).size, paid.length, "a job was paid twice");
@@ -252,7 +253,8 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   assert.ok(jobs.length >= JOBS && paid.length >= JOBS * 0.9, `${paid.length} of ${jobs.length} were paid`);
   // The cheat was found out.
   const refuted = jobs.filter(({ state, worker }) => state === REJECTED && worker === cheat.address);
-  assert.ok(counts.lies === 0 || refuted.length > 0, `${counts.lies} lies, none refuted`);
+  // Four auditors who each look at a fifth miss ten lies in a row once in eight thousand times.
+  assert.ok(counts.lies < 10 || refuted.length > 0, `${counts.lies} lies, none refuted`);
   assert.ok(jobs.every(({ state, worker }) => state !== REJECTED || worker === cheat.address), "an honest answer was refuted");
   // Bonds are where they belong.
   const held = (owner) => protocol.read("Vault", "held", [COINS, owner]);

@@ -2,6 +2,7 @@
 //! [`Dataset`], split into training and held-out examples in a fixed way; models come from ONNX, PyTorch, safetensors and
 //! Burn.
 
+mod adapter;
 mod idx;
 mod images;
 mod matching;

@@ -38,6 +38,21 @@ pub struct Painter {
     pub adapter: Option<AdapterSpec>,
 }
 
+/// Key of a safetensors file's metadata under which a network says what it is: a [`Painter`] as JSON.
+pub const PAINTER: &str = "painter";
+/// Key of a safetensors file's metadata under which an adapter says what it is: an [`AdapterText`] as JSON.
+pub const ADAPTER: &str = "adapter";
+
+/// What an adapter's file says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdapterText {
+    /// What it is.
+    pub adapter: AdapterSpec,
+    /// Words that it adds.
+    #[serde(default)]
+    pub words: Vec<String>,
+}
+
 /// A base network, as those who paint with it are told of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,8 +61,9 @@ pub struct Base {
     pub painter: Painter,
     /// Digest of its parameter file.
     pub parameters: Digest,
-    /// Digest of the data set of known pictures, which an adapter is to leave as they are.
-    pub prior: Digest,
+    /// Digest of the data set of known pictures, which an adapter is to leave as they are. Without it nothing is taught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Digest>,
 }
 
 /// A low-rank adapter of every dense layer in a transformer's blocks (Hu et al. 2021, "LoRA", arXiv 2106.09685). Fewer ranks
@@ -62,12 +78,15 @@ pub struct AdapterSpec {
     pub rank: usize,
     /// What the adapter adds is multiplied by this and divided by the rank.
     pub alpha: f32,
+    /// Ranks that work in pure noise; half of them if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<usize>,
 }
 
 impl AdapterSpec {
-    /// Ranks that work at a time in [0, 1], which is 0 for noise: from half of them to all.
+    /// Ranks that work at a time in [0, 1], which is 0 for noise: from the least to all.
     pub fn ranks_at(&self, time: f32) -> usize {
-        let least = self.rank.div_ceil(2);
+        let least = self.least.unwrap_or(self.rank.div_ceil(2));
         let more = (self.rank - least) as f32 * time.clamp(0.0, 1.0);
         least + more.round() as usize
     }
@@ -114,6 +133,10 @@ impl Painter {
         let Some(adapter) = &self.adapter else { return Ok(()) };
         if !(1..=MAX_RANK).contains(&adapter.rank) {
             return Err(RuntimeError::bounds("rank", adapter.rank, format!("1 to {MAX_RANK}")));
+        }
+        if let Some(least) = adapter.least.filter(|least| *least > adapter.rank) {
+            let expected = format!("at most {}", adapter.rank);
+            return Err(RuntimeError::bounds("ranks that work in noise", least, expected));
         }
         match adapter.alpha > 0.0 && adapter.alpha <= 1024.0 {
             true => Ok(()),
@@ -302,10 +325,8 @@ impl DitSpec {
         dense("modulation", width, 6 * width);
         dense("output_modulation", width, 2 * width);
         dense("output", width, patch);
-        for i in 0..self.depth {
-            for (name, inputs, outputs) in self.block() {
-                dense(&format!("blocks.{i}.{name}"), inputs, outputs);
-            }
+        for (name, inputs, outputs) in self.block_layers() {
+            dense(&name, inputs, outputs);
         }
         all
     }
@@ -316,24 +337,25 @@ impl DitSpec {
         if new_words > 0 {
             all.push(("adapter.token.weight".to_owned(), vec![new_words, self.width]));
         }
-        for i in 0..self.depth {
-            for (name, inputs, outputs) in self.block() {
-                all.push((format!("adapter.blocks.{i}.{name}.a.weight"), vec![inputs, rank]));
-                all.push((format!("adapter.blocks.{i}.{name}.b.weight"), vec![rank, outputs]));
-            }
+        for (name, inputs, outputs) in self.block_layers() {
+            all.push((format!("adapter.{name}.a.weight"), vec![inputs, rank]));
+            all.push((format!("adapter.{name}.b.weight"), vec![rank, outputs]));
         }
         all
     }
 
-    /// A block's dense layers: names, inputs, outputs.
-    fn block(&self) -> [(&'static str, usize, usize); 4] {
+    /// The blocks' dense layers, to which adapters add: names, inputs, outputs.
+    pub fn block_layers(&self) -> impl Iterator<Item = (String, usize, usize)> + use<> {
         let (width, hidden) = (self.width, self.hidden);
-        [
+        let block = [
             ("attn.qkv", width, 3 * width),
             ("attn.proj", width, width),
             ("mlp.fc1", width, hidden),
             ("mlp.fc2", hidden, width),
-        ]
+        ];
+        (0..self.depth).flat_map(move |i| {
+            block.map(|(name, inputs, outputs)| (format!("blocks.{i}.{name}"), inputs, outputs))
+        })
     }
 
     /// # Errors

@@ -43,7 +43,7 @@ fn plain() -> Painter {
 }
 
 fn adapted() -> Painter {
-    let adapter = AdapterSpec { base: base().1, rank: 4, alpha: 4.0 };
+    let adapter = AdapterSpec { base: base().1, rank: 4, alpha: 4.0, least: None };
     Painter { sizes: SIZES, words: words(&["zorp"]), adapter: Some(adapter) }
 }
 
@@ -304,7 +304,7 @@ fn what_cannot_be_painted_is_told() {
     let refused = |painter: Painter| spec(painter).validate().unwrap_err().to_string();
     let text = refused(Painter { words: words(&["zorp"]), ..plain() });
     assert!(text.contains("words is 3, but must be 2 to 2"), "{text}");
-    let adapter = |rank, alpha| Some(AdapterSpec { base: base().1, rank, alpha });
+    let adapter = |rank, alpha| Some(AdapterSpec { base: base().1, rank, alpha, least: None });
     let text = refused(Painter { adapter: adapter(0, 1.0), ..plain() });
     assert!(text.contains("rank is 0"), "{text}");
     let text = refused(Painter { adapter: adapter(1, f32::NAN), ..plain() });

@@ -11,6 +11,7 @@ pub(crate) mod header;
 pub(crate) mod icons;
 pub(crate) mod later;
 pub(crate) mod layers;
+pub(crate) mod matches;
 pub(crate) mod more;
 pub(crate) mod painted;
 pub(crate) mod plot;

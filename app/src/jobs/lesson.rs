@@ -7,8 +7,9 @@ use delea_model_runtime::{
     RuntimeError,
     content::Digest,
     manifest::{Optimizer, TrainingConfig},
-    message::{Bytes, Evaluation, Event, Floats, Request, TeachRequest, TrainJob},
-    studio::{AdapterSpec, Ask, Base, Painter, lesson::Lesson},
+    message::{Bytes, Evaluation, Event, Floats, Request, TeachRequest, Tier, TrainJob},
+    studio::{ADAPTER, AdapterSpec, AdapterText, Ask, Base, Painter, lesson::Lesson},
+    tensors::TensorFile,
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) steps: u32,
     /// Seed of everything.
     pub(crate) seed: u64,
+    /// What it is learnt on.
+    pub(crate) tier: Tier,
 }
 
 /// A lesson as it is kept over a reload.
@@ -233,9 +236,18 @@ impl Lessons {
         let config = self.config.get_value();
         let began = js_sys::Date::now();
         self.preparing(run, "Fetching the base network…");
-        let prior = studio::prior(&config, base).await.map_err(say)?;
-        let client = Client::spawn(&config.workers.studio.cpu).await.map_err(say)?;
-        client.ask(Request::Start).await.map_err(say)?;
+        let prior = base.prior.ok_or("This network brings no known pictures to learn beside.")?;
+        let prior = studio::prior(&config, prior).await.map_err(say)?;
+        let urls = &config.workers.studio;
+        let first = if plan.tier == Tier::Gpu { &urls.gpu } else { &urls.cpu };
+        let client = match begun(first).await {
+            Err(_) if plan.tier == Tier::Gpu => {
+                self.preparing(run, "The GPU cannot do it, so the CPU does…");
+                begun(&urls.cpu).await
+            }
+            end => end,
+        }
+        .map_err(say)?;
         provide(&client, &config, Some(base.parameters)).await.map_err(say)?;
         self.preparing(run, "Looking at your picture from all sides…");
         let painter = plan.painter(base);
@@ -340,7 +352,7 @@ impl Lessons {
 
 impl Plan {
     fn adapter(&self, base: &Base) -> AdapterSpec {
-        AdapterSpec { base: base.parameters, rank: self.rank, alpha: self.rank as f32 }
+        AdapterSpec { base: base.parameters, rank: self.rank, alpha: self.rank as f32, least: None }
     }
 
     /// Its word, unless the base knows it.
@@ -365,6 +377,13 @@ impl Plan {
     }
 }
 
+/// A worker of a lesson's own, its device ready.
+async fn begun(url: &str) -> Result<Client, RuntimeError> {
+    let client = Client::spawn(url).await?;
+    client.ask(Request::Start).await?;
+    Ok(client)
+}
+
 fn previews(painter: &Painter, prompts: &[String]) -> Floats {
     let mut rows = Vec::new();
     for prompt in prompts {
@@ -380,7 +399,17 @@ fn thumbnail(lesson: &Lesson, painter: &Painter) -> String {
     super::studio::pixels(&View::PLAIN.of(&lesson.pixels, STORED, painter.sizes.side))
 }
 
-/// The file of what was learnt, if it is still here.
+/// The parameters of what was learnt, if they are still here.
 pub(crate) async fn file(learnt: &Learnt) -> Option<Bytes> {
     blobs::kept(learnt.wearable.parameters).await.map(Bytes::from)
+}
+
+/// The same as a file that says what it is, for other browsers.
+pub(crate) async fn file_with_text(learnt: &Learnt) -> Option<Vec<u8>> {
+    let parameters = file(learnt).await?;
+    let mut file = TensorFile::from_bytes(&learnt.wearable.name, &parameters).ok()?;
+    let Wearable { adapter, words, .. } = &learnt.wearable;
+    let text = AdapterText { adapter: adapter.clone(), words: words.clone() };
+    file.metadata.insert(ADAPTER.to_owned(), serde_json::to_string(&text).ok()?);
+    Some(file.to_bytes())
 }

@@ -4,6 +4,7 @@ pub(crate) mod asking;
 pub(crate) mod average;
 pub(crate) mod check;
 pub(crate) mod client;
+pub(crate) mod given;
 pub(crate) mod hand_in;
 pub(crate) mod keep;
 pub(crate) mod lesson;

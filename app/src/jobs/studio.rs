@@ -33,6 +33,8 @@ use crate::{
 
 /// Local storage key of the gallery.
 const GALLERY: &str = "delea.gallery";
+/// Local storage key of the adapters from files.
+const LOADED: &str = "delea.adapters";
 /// Pictures that are kept; each takes some twenty kilobytes.
 const KEPT: usize = 120;
 /// Steps between two looks at what is being painted.
@@ -189,6 +191,8 @@ pub(crate) struct Studio {
     pub(crate) painting: RwSignal<Option<Painting>>,
     /// Whether what is worn is being paid for.
     pub(crate) paying: RwSignal<bool>,
+    /// What went otherwise than was chosen.
+    pub(crate) notice: RwSignal<Option<String>>,
     /// Why the last painting came to nothing.
     pub(crate) problem: RwSignal<Option<String>>,
     /// What was painted, the newest first.
@@ -203,6 +207,12 @@ pub(crate) struct Studio {
     pub(crate) worn: RwSignal<Vec<Worn>>,
     /// A recipe that the form is to take over.
     pub(crate) taken: RwSignal<Option<Recipe>>,
+    /// What paints and learns.
+    pub(crate) tier: RwSignal<Tier>,
+    /// Adapters from files, the newest first.
+    pub(crate) loaded: RwSignal<Vec<Wearable>>,
+    /// Name of the file that the base network is from, if it is not this site's.
+    pub(crate) base_name: RwSignal<Option<String>>,
     config: StoredValue<Arc<Config>>,
     pool: Pool,
     running: StoredValue<Option<(Client, u32)>, LocalStorage>,
@@ -219,6 +229,7 @@ impl Studio {
             base: RwSignal::new(Load::Waiting),
             painting: RwSignal::new(None),
             paying: RwSignal::new(false),
+            notice: RwSignal::new(None),
             problem: RwSignal::new(None),
             gallery: RwSignal::new(Vec::new()),
             shown: RwSignal::new(None),
@@ -226,6 +237,9 @@ impl Studio {
             start: RwSignal::new(None),
             worn: RwSignal::new(Vec::new()),
             taken: RwSignal::new(None),
+            tier: RwSignal::new(Tier::Cpu),
+            loaded: RwSignal::new(Vec::new()),
+            base_name: RwSignal::new(None),
             config: StoredValue::new(config),
             pool,
             running: StoredValue::new_local(None),
@@ -237,6 +251,35 @@ impl Studio {
     /// The base network, if it is known by now.
     pub(crate) fn base(self) -> Option<Arc<Base>> {
         self.base.with_untracked(|base| base.ready().cloned())
+    }
+
+    /// Keeps an adapter from a file, and puts it on.
+    pub(crate) fn load(self, wearable: Wearable) {
+        self.loaded.update(|all| {
+            all.retain(|other| other.parameters != wearable.parameters);
+            all.insert(0, wearable.clone());
+        });
+        self.loaded.with_untracked(|all| local::set_value(LOADED, all));
+        self.put_on(wearable);
+    }
+
+    /// Paints with another base network, or with this site's.
+    pub(crate) fn change_base(self, other: Option<(Base, String)>) {
+        self.cancel();
+        self.worn.set(Vec::new());
+        self.start.set(None);
+        self.published.set(Vec::new());
+        match other {
+            Some((base, name)) => {
+                self.base_name.set(Some(name));
+                self.base.set(Load::Ready(Arc::new(base)));
+            }
+            None => {
+                self.base_name.set(None);
+                self.base.set(Load::Waiting);
+                self.open();
+            }
+        }
     }
 
     /// Reads which adapters of the base are on the chain.
@@ -309,6 +352,7 @@ impl Studio {
             let kept: Vec<Piece> = local::value(GALLERY).unwrap_or_default();
             self.shown.set(kept.first().cloned());
             self.gallery.set(kept);
+            self.loaded.set(local::value(LOADED).unwrap_or_default());
         }
         if self.base.with_untracked(|base| base.ready().is_some()) {
             return;
@@ -326,12 +370,24 @@ impl Studio {
         });
     }
 
-    /// The worker that paints, with the base network.
-    async fn worker(self, base: &Base) -> Result<Client, RuntimeError> {
+    /// The worker that paints, with the base network, and what it computes on: the processor, where the graphics card cannot.
+    async fn worker(self, base: &Base) -> Result<(Client, Tier), RuntimeError> {
         let (config, parameters) = (self.config.get_value(), base.parameters);
-        let (client, _) =
-            self.pool.with_base(&config, Kind::Painters, Some(parameters), Tier::Cpu).await?;
-        Ok(client)
+        let tier = self.tier.get_untracked();
+        let of = |tier| self.pool.with_base(&config, Kind::Painters, Some(parameters), tier);
+        match of(tier).await {
+            Err(RuntimeError::Device { reason }) if tier == Tier::Gpu => {
+                self.fall_back(&reason);
+                of(Tier::Cpu).await.map(|(client, _)| (client, Tier::Cpu))
+            }
+            end => end.map(|(client, _)| (client, tier)),
+        }
+    }
+
+    /// The graphics card is left alone from now on.
+    pub(crate) fn fall_back(self, reason: &str) {
+        self.tier.set(Tier::Cpu);
+        self.notice.set(Some(format!("The GPU cannot do it ({reason}), so the CPU does.")));
     }
 
     /// Paints pictures one after the other, each into the gallery.
@@ -340,6 +396,7 @@ impl Studio {
         self.run.update_value(|run| *run += 1);
         let run = self.run.get_value();
         self.problem.set(None);
+        self.notice.set(None);
         let all = recipes.len() as u32;
         let begun = Painting { preparing: "Preparing…".to_owned(), ..Painting::default() };
         self.painting.set(Some(Painting { pictures: (0, all), ..begun }));
@@ -368,7 +425,7 @@ impl Studio {
         pictures: (u32, u32),
     ) -> Result<Option<Piece>, String> {
         let config = self.config.get_value();
-        let client = self.worker(base).await.map_err(say)?;
+        let (client, tier) = self.worker(base).await.map_err(say)?;
         let mut adapters = Vec::with_capacity(recipe.worn.len());
         for Worn { wearable, scale } in &recipe.worn {
             let what = format!("the adapter {}", wearable.name);
@@ -420,7 +477,7 @@ impl Studio {
                 Event::Cancelled { .. } => break Ok(None),
                 Event::Failed { error } => {
                     if let RuntimeError::Device { .. } = error {
-                        self.pool.end(Kind::Painters, Tier::Cpu);
+                        self.pool.end(Kind::Painters, tier);
                     }
                     break Err(say(error));
                 }
@@ -436,7 +493,7 @@ impl Studio {
             recipe: recipe.clone(),
             pixels: pixels(&row),
             digest: hash::digest(&numbers).await,
-            exact: true,
+            exact: tier == Tier::Cpu,
             made_at: browser::now(),
             took_ms: (js_sys::Date::now() - began) as u32,
         }))

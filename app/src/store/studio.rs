@@ -51,7 +51,7 @@ async fn own_url(wanted: Digest) -> Option<&'static str> {
     let base = base().await.ok()?;
     match wanted {
         _ if wanted == base.parameters => Some("/studio/base.safetensors"),
-        _ if wanted == base.prior => Some("/studio/prior.safetensors"),
+        _ if Some(wanted) == base.prior => Some("/studio/prior.safetensors"),
         _ => None,
     }
 }
@@ -68,6 +68,6 @@ pub(crate) async fn file(config: &Config, wanted: Digest, what: &str) -> Result<
 ///
 /// # Errors
 /// [`StoreError`].
-pub(crate) async fn prior(config: &Config, base: &Base) -> Result<Vec<u8>, StoreError> {
-    blobs::get_from(config, own_url(base.prior).await, base.prior, "the known pictures").await
+pub(crate) async fn prior(config: &Config, wanted: Digest) -> Result<Vec<u8>, StoreError> {
+    blobs::get_from(config, own_url(wanted).await, wanted, "the known pictures").await
 }

@@ -103,12 +103,6 @@ impl Group<'_> {
     }
 }
 
-impl Found {
-    fn shape(&self) -> &[usize] {
-        self.value.as_ref().map_or(&[], |value| &value.shape)
-    }
-}
-
 /// A parameter taken from a found tensor, turned if its sides are the other way round.
 fn take(found: &Found, wanted: &[usize], turn: bool) -> Option<TensorValue> {
     let value = found.value.as_ref()?;
@@ -137,7 +131,6 @@ fn attempt(tensors: &Tensors, spec: &ModelSpec) -> Result<Fit, RuntimeError> {
     let wanted = spec.parameters()?;
     let known: BTreeMap<&str, &Found> =
         tensors.all.iter().map(|found| (found.name.as_str(), found)).collect();
-    let named = |found: &Found| (found.name.clone(), found.shape().to_vec());
     let mut file = TensorFile::default();
     let (mut matches, mut notes) = (Vec::new(), Vec::new());
     // Names that are the spec's own leave nothing to guess.
@@ -183,18 +176,18 @@ fn attempt(tensors: &Tensors, spec: &ModelSpec) -> Result<Fit, RuntimeError> {
             used.push(part);
             matches.push(Match {
                 wanted: Some((name.clone(), shape.clone())),
-                found: found.map(named),
+                found: found.map(Found::named),
                 fits: value.is_some(),
             });
             file.tensors.extend(value.map(|value| (name.clone(), value)));
         }
         let left = group.into_iter().flat_map(|group| &group.parts);
         for (_, found) in left.filter(|(part, _)| !used.contains(part)) {
-            matches.push(Match { wanted: None, found: Some(named(found)), fits: false });
+            matches.push(Match { wanted: None, found: Some(found.named()), fits: false });
         }
     }
     for (_, found) in next.flat_map(|group| &group.parts) {
-        matches.push(Match { wanted: None, found: Some(named(found)), fits: false });
+        matches.push(Match { wanted: None, found: Some(found.named()), fits: false });
     }
     let whole = matches.iter().all(|row| row.fits);
     Ok(Fit { spec: spec.clone(), parameters: whole.then_some(file), matches, notes })

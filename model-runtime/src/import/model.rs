@@ -4,13 +4,13 @@ use std::{collections::HashMap, io::Cursor};
 
 use zip::ZipArchive;
 
-use super::{ZIP, matching, read_limited, tensors};
+use super::{ZIP, adapter, matching, read_limited, tensors};
 use crate::{
     RuntimeError,
     graph::{adapt::adapt, layers::graph_of, onnx},
     limits,
     message::{ExportFormat, ModelFiles, ModelRead, NamedFile},
-    spec::ModelSpec,
+    spec::{Body, ModelSpec},
     tensors::{TensorFile, check_parameters_size},
 };
 
@@ -43,6 +43,16 @@ pub fn read_model(asked: ModelFiles) -> Result<ModelRead, RuntimeError> {
             matches: Vec::new(),
         });
     }
+    // A painter among the networks means that one, or an adapter of it, is looked for.
+    let painter = specs.iter().find_map(|spec| match &spec.body {
+        Body::Painter(painter) => Some(painter),
+        _ => None,
+    });
+    let is_json = |file: &NamedFile| file.name.to_lowercase().ends_with(".json");
+    let config = match files.iter().position(is_json) {
+        Some(place) if painter.is_some() => Some(files.swap_remove(place)),
+        _ => None,
+    };
     let [file] = &files[..] else {
         let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
         return Err(RuntimeError::file(
@@ -62,6 +72,10 @@ pub fn read_model(asked: ModelFiles) -> Result<ModelRead, RuntimeError> {
         return with_spec(&file.name, spec, &bytes);
     }
     let found = tensors::read(&file.name, &file.bytes)?;
+    if let Some(painter) = painter {
+        let config = config.as_ref().map(|config| &*config.bytes);
+        return adapter::read(&file.name, &found, painter, config);
+    }
     let fit = matching::fit(&found, &input, &task, &specs)?;
     Ok(ModelRead {
         spec: fit.spec,

@@ -1,5 +1,7 @@
 //! Files of named tensors, from other libraries: safetensors, Burn's packs, and PyTorch's checkpoints.
 
+use std::collections::BTreeMap;
+
 use safetensors::{Dtype, SafeTensors};
 
 use super::{ZIP, pickle};
@@ -61,6 +63,16 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Its name and shape.
+    pub(super) fn named(&self) -> (String, Vec<usize>) {
+        (self.name.clone(), self.shape().to_vec())
+    }
+
+    /// Its sides, outermost first.
+    pub(super) fn shape(&self) -> &[usize] {
+        self.value.as_ref().map_or(&[], |value| &value.shape)
+    }
+
     /// From little-endian bytes.
     ///
     /// # Errors
@@ -105,6 +117,8 @@ pub(super) struct Tensors {
     pub(super) origin: &'static str,
     /// Whether weights of fully connected layers are `[outputs, inputs]`.
     pub(super) outputs_first: bool,
+    /// What the file says of itself, by key.
+    pub(super) metadata: BTreeMap<String, String>,
 }
 
 /// Reads the tensors of a file, whose kind its first bytes tell.
@@ -114,7 +128,12 @@ pub(super) struct Tensors {
 pub(super) fn read(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
     if file.starts_with(&ZIP) || file.first() == Some(&0x80) {
         let all = pickle::read(name, file)?;
-        return Ok(Tensors { all, origin: "PyTorch checkpoint", outputs_first: true });
+        return Ok(Tensors {
+            all,
+            origin: "PyTorch checkpoint",
+            outputs_first: true,
+            metadata: BTreeMap::new(),
+        });
     }
     if file.starts_with(&BURNPACK) {
         return read_burnpack(name, file);
@@ -152,7 +171,10 @@ fn read_safetensors(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
         all.push(Found::new(name.to_owned(), view.shape().to_vec(), kind, view.data())?);
     }
     all.sort_by_key(|found| natural(&found.name));
-    Ok(Tensors { all, origin: "safetensors", outputs_first: true })
+    let header = SafeTensors::read_metadata(file).ok();
+    let metadata = header.and_then(|(_, header)| header.metadata().clone());
+    let metadata = metadata.unwrap_or_default().into_iter().collect();
+    Ok(Tensors { all, origin: "safetensors", outputs_first: true, metadata })
 }
 
 fn read_burnpack(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
@@ -174,7 +196,7 @@ fn read_burnpack(name: &str, file: &[u8]) -> Result<Tensors, RuntimeError> {
         all.push(Found::new(name, shape.to_vec(), kind, &bytes)?);
     }
     all.sort_by_key(|found| natural(&found.name));
-    Ok(Tensors { all, origin: "Burn pack", outputs_first: false })
+    Ok(Tensors { all, origin: "Burn pack", outputs_first: false, metadata: BTreeMap::new() })
 }
 
 /// A Burn pack of named tensors.

@@ -150,7 +150,8 @@ mod tests {
             length: 2,
         };
         let words = Words::new(["cat", "dog", "zorp"].map(str::to_owned).to_vec());
-        let adapter = AdapterSpec { base: crate::content::Digest([1; 32]), rank: 2, alpha: 2.0 };
+        let adapter =
+            AdapterSpec { base: crate::content::Digest([1; 32]), rank: 2, alpha: 2.0, least: None };
         Painter { sizes, words, adapter: Some(adapter) }
     }
 

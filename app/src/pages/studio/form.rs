@@ -2,21 +2,34 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::U256;
-use delea_model_runtime::studio::{MAX_STEPS, SEEDS};
+use alloy_primitives::{Address, U256};
+use delea_model_runtime::{
+    limits::MAX_ADAPTERS,
+    message::Tier,
+    studio::{
+        MAX_STEPS, SEEDS,
+        view::{STORED, View, shrink},
+    },
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use wasm_bindgen_futures::spawn_local;
 
-use super::wardrobe::Wardrobe;
+use super::{bring::Bring, wardrobe::Wardrobe};
 use crate::{
     app::use_app,
     components::{
-        field::{Slider, TextArea, TextField},
+        field::{Radio, Slider, TextArea, TextField, picked},
         icons,
         painted::Painted,
     },
     format,
-    jobs::studio::{Recipe, Start, Worn, picture, seed},
+    image::square,
+    input,
+    jobs::{
+        check::say,
+        studio::{Recipe, Start, Worn, picture, pixels, seed},
+    },
 };
 
 /// Prompts that are painted on one click: things that the base has seen, and some that it has not.
@@ -80,6 +93,17 @@ impl Draft {
             )
         })
     }
+}
+
+/// Adapters that the address asks for, with how much of each: `wear=0x…:1,0x…:0.5`.
+fn wanted() -> Vec<(Address, f32)> {
+    let text = use_query_map().get_untracked().get("wear").unwrap_or_default();
+    let one = |part: &str| {
+        let (model, scale) = part.split_once(':')?;
+        let scale: f32 = scale.parse().ok()?;
+        Some((model.parse().ok()?, scale.clamp(0.0, 1.5)))
+    };
+    text.split(',').filter_map(one).take(MAX_ADAPTERS).collect()
 }
 
 /// The form.
@@ -158,10 +182,30 @@ pub(super) fn Form() -> impl IntoView {
             worn.iter().filter_map(of).collect::<Vec<_>>().join(" and ")
         })
     });
-    // What is asked in the address is painted at once.
-    if draft.prompt.with_untracked(|prompt| !prompt.is_empty()) && !busy() {
+    // What is asked in the address is painted at once, unless it has a price.
+    let wanted = RwSignal::new(wanted());
+    if draft.prompt.with_untracked(|prompt| !prompt.is_empty())
+        && wanted.with_untracked(Vec::is_empty)
+        && !busy()
+    {
         paint();
     }
+    Effect::new(move |_| {
+        studio.published.with(|published| {
+            for (model, scale) in wanted.get_untracked() {
+                let found = published.iter().find(|(wearable, _)| wearable.model == Some(model));
+                if let Some((wearable, _)) = found {
+                    studio.put_on(wearable.clone());
+                    studio.worn.update(|worn| {
+                        worn.iter_mut()
+                            .filter(|worn| worn.wearable.model == Some(model))
+                            .for_each(|worn| worn.scale = scale);
+                    });
+                    wanted.update_untracked(|wanted| wanted.retain(|(other, _)| *other != model));
+                }
+            }
+        });
+    });
     let key = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !busy() {
             event.prevent_default();
@@ -187,6 +231,21 @@ pub(super) fn Form() -> impl IntoView {
         }
     });
     let start = Memo::new(move |_| studio.start.get());
+    let begin_with = move |event: leptos::ev::Event| {
+        let Some(file) = picked(&event).into_iter().next() else { return };
+        let side = studio.base().map_or(0, |base| base.painter.sizes.side);
+        spawn_local(async move {
+            match input::picture(&file).await {
+                Ok((rgba, width, height)) => {
+                    let (cut, whole) = square(&rgba, (width, height), (0.5, 0.5), 1.0);
+                    let small = shrink(&cut, whole, whole);
+                    studio.problem.set(None);
+                    studio.start.set(Some(pixels(&View::PLAIN.of(&small, STORED, side))));
+                }
+                Err(error) => studio.problem.set(Some(say(error))),
+            }
+        });
+    };
     view! {
         <section class="panel studio-form" aria-label="What to paint" on:keydown=key>
             <TextArea id="studio-prompt" label="What do you want to see?" value=draft.prompt rows=2 help=help error=error/>
@@ -209,14 +268,24 @@ pub(super) fn Form() -> impl IntoView {
                     </div>
                 </div>
             })}
-            <details class="more">
+            <Bring/>
+            <details class="more" data-testid="studio-settings">
                 <summary>"Settings"</summary>
                 <div class="form-grid">
                     <Slider id="studio-steps" label="Steps" value=draft.steps min=4.0 max=50.0 step=1.0 words=Signal::derive(move || format!("{}", draft.steps.get())) help="More take longer and are finer."/>
                     <Slider id="studio-guidance" label="Guidance" value=draft.guidance min=1.0 max=8.0 step=0.5 words=Signal::derive(move || format!("{:.1}", draft.guidance.get())) help="How closely your words are followed; high makes colours harsh."/>
                     <Slider id="studio-count" label="Pictures" value=draft.count min=1.0 max=MOST step=1.0 words=Signal::derive(move || format!("{}", draft.count.get()))/>
-                    <TextField id="studio-seed" label="Seed" value=draft.seed inputmode="numeric" placeholder="by chance" help="The same seed and settings give the same picture, to the bit." error=Signal::derive(move || draft.seed_problem())/>
+                    <TextField id="studio-seed" label="Seed" value=draft.seed inputmode="numeric" placeholder="by chance" help="The same seed and settings give the same picture." error=Signal::derive(move || draft.seed_problem())/>
                 </div>
+                <fieldset class="choices">
+                    <legend>"Device"</legend>
+                    <Radio group="studio-device" id="studio-cpu" label="CPU" words="Exact: the same seed gives the same picture everywhere, to the bit" value=Tier::Cpu chosen=studio.tier/>
+                    <Radio group="studio-device" id="studio-gpu" label="GPU" words="Through WebGPU; falls back to the CPU" value=Tier::Gpu chosen=studio.tier/>
+                </fieldset>
+                <label class="button quiet">
+                    {icons::upload()} <span>"Begin with a picture of yours"</span>
+                    <input class="visually-hidden" type="file" accept="image/*" data-testid="studio-start-file" on:change=begin_with/>
+                </label>
             </details>
             {move || match (studio.paying.get(), busy()) {
                 (true, _) => view! {
@@ -231,6 +300,9 @@ pub(super) fn Form() -> impl IntoView {
                     </button>
                 }.into_any(),
             }}
+            {move || studio.notice.get().map(|notice| view! {
+                <p class="callout" role="status" data-testid="studio-notice">{icons::info()} <span>{notice}</span></p>
+            })}
             {move || studio.problem.get().map(|problem| view! {
                 <p class="callout bad" role="alert" data-testid="studio-problem">{icons::alert()} <span>{problem}</span></p>
             })}

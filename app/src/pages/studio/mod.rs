@@ -1,5 +1,6 @@
 //! The studio: say what is to be seen, and the tab paints it.
 
+mod bring;
 mod form;
 mod gallery;
 mod result;

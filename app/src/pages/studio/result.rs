@@ -93,6 +93,7 @@ fn Done(
         ("Steps", steps.to_string()),
         ("Guidance", format!("{guidance:.1}")),
         ("Took", took),
+        ("On", if piece.exact { "CPU".to_owned() } else { "GPU".to_owned() }),
     ];
     if let Some(start) = start {
         facts.push(("Painted anew", format::percent(start.strength.into())));
@@ -143,11 +144,17 @@ fn file_name(recipe: &Recipe) -> String {
     format!("{}-{}.png", words.join("-"), recipe.seed)
 }
 
-/// The page's address with a recipe, as far as one holds it: a picture to begin with is left out.
+/// The page's address with a recipe, as far as one holds it: a picture to begin with and adapters that are not on the chain are
+/// left out.
 fn link_to(recipe: &Recipe) -> String {
-    let Recipe { prompt, seed, steps, guidance, .. } = recipe;
+    let Recipe { prompt, seed, steps, guidance, worn, .. } = recipe;
     let prompt = String::from(js_sys::encode_uri_component(prompt));
+    let worn: Vec<_> = worn
+        .iter()
+        .filter_map(|worn| Some(format!("{}:{}", worn.wearable.model?, worn.scale)))
+        .collect();
+    let wear = if worn.is_empty() { String::new() } else { format!("&wear={}", worn.join(",")) };
     browser::absolute(&format!(
-        "/studio?prompt={prompt}&seed={seed}&steps={steps}&guidance={guidance}"
+        "/studio?prompt={prompt}&seed={seed}&steps={steps}&guidance={guidance}{wear}"
     ))
 }

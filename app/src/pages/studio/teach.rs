@@ -86,13 +86,17 @@ pub(super) fn Teach() -> impl IntoView {
         lessons.restore(&base);
     }
     let learning = Memo::new(move |_| lessons.now.with(Option::is_some));
+    let teachable = Memo::new(move |_| {
+        app.studio.base.with(|base| base.ready().is_some_and(|base| base.prior.is_some()))
+    });
     view! {
         <section class="panel" aria-labelledby="teach-title" data-testid="teach">
             <h2 id="teach-title">"Teach it a picture of yours"</h2>
             <p class="muted">"Your pet, your logo, your drawing: from one picture it learns a new word. The picture stays in this browser."</p>
-            {move || match learning.get() {
-                true => view! { <Learning/> }.into_any(),
-                false => view! { <Begin/> }.into_any(),
+            {move || match (learning.get(), teachable.get()) {
+                (true, _) => view! { <Learning/> }.into_any(),
+                (false, true) => view! { <Begin/> }.into_any(),
+                (false, false) => view! { <p class="muted">"The network from your file brings no known pictures to learn beside; go back to the emoji painter to teach it."</p> }.into_any(),
             }}
             {move || lessons.problem.get().map(|problem| view! {
                 <p class="callout bad" role="alert" data-testid="teach-problem">{icons::alert()} <span>{problem}</span></p>
@@ -123,6 +127,7 @@ fn Begin() -> impl IntoView {
     let word = RwSignal::new("zorp".to_owned());
     let class = RwSignal::new(String::new());
     let aim = RwSignal::new(Aim::Subject);
+    let licence = RwSignal::new("CC-BY-4.0".to_owned());
     let (rank, steps) = (RwSignal::new(2.0), RwSignal::new(STEPS));
     let take = Callback::new(move |files: Vec<File>| {
         let Some(file) = files.into_iter().next() else { return };
@@ -177,7 +182,7 @@ fn Begin() -> impl IntoView {
             aim: aim.get_untracked(),
             flips: true,
             attribution: "whoever taught it".to_owned(),
-            licence: "its maker’s".to_owned(),
+            licence: licence.get_untracked().trim().to_owned(),
         };
         let beside = match aim.get_untracked() {
             Aim::Subject => vec![BESIDE.to_owned()],
@@ -193,6 +198,7 @@ fn Begin() -> impl IntoView {
                 rank: rank.get_untracked() as usize,
                 steps: steps.get_untracked() as u32,
                 seed: browser::seed(),
+                tier: app.studio.tier.get_untracked(),
             },
         );
     };
@@ -227,6 +233,7 @@ fn Begin() -> impl IntoView {
                         <summary>"Settings"</summary>
                         <div class="form-grid">
                             <Slider id="teach-steps" label="Steps" value=steps min=20.0 max=400.0 step=10.0 words=Signal::derive(move || format!("{}", steps.get())) help="More learn it more exactly; too many, and it knows nothing but this picture."/>
+                            <TextField id="teach-licence" label="Licence of the picture" value=licence help="Under which others may use it, if you publish what was learnt."/>
                             <Slider id="teach-rank" label="Rank" value=rank min=1.0 max=8.0 step=1.0 words=Signal::derive(move || format!("{}", rank.get())) help="How much room there is for what is learnt; a higher rank makes a larger file."/>
                         </div>
                     </details>
@@ -361,7 +368,7 @@ fn Item(
         let learnt = whole.get_value();
         spawn_local(async move {
             let name = format!("{}.safetensors", learnt.wearable.name);
-            match lesson::file(&learnt).await {
+            match lesson::file_with_text(&learnt).await {
                 Some(file) if browser::download(&name, &file) => {}
                 _ => error("The file is not in this browser any more.".to_owned()),
             }

@@ -26,6 +26,9 @@ pub(super) fn Wardrobe() -> impl IntoView {
             };
             let own = learnt.iter().map(|learnt| (learnt.wearable.clone(), None));
             let mut all: Vec<(Wearable, Option<String>)> = own.collect();
+            studio.loaded.with(|loaded| all.extend(loaded.iter().map(|one| (one.clone(), None))));
+            let base = studio.base.with(|base| base.ready().map(|base| base.parameters));
+            all.retain(|(wearable, _)| Some(wearable.adapter.base) == base);
             studio.published.with(|published| {
                 let bought = published.iter().filter(|(wearable, _)| !mine(wearable));
                 all.extend(bought.map(|(wearable, summary)| {

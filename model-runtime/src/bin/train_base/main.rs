@@ -375,12 +375,13 @@ fn export(data: &Path, from: &Path, out: &Path) -> Result<()> {
     }
     parameters.metadata = BTreeMap::new();
     let (parameters, prior) = (parameters.to_bytes(), prior(&emojis, &painter).to_bytes());
-    let base = Base { painter, parameters: Digest::of(&parameters), prior: Digest::of(&prior) };
+    let known = Digest::of(&prior);
+    let base = Base { painter, parameters: Digest::of(&parameters), prior: Some(known) };
     fs::create_dir_all(out)?;
     fs::write(out.join("base.safetensors"), parameters)?;
     fs::write(out.join("prior.safetensors"), prior)?;
     fs::write(out.join("base.json"), serde_json::to_vec(&base)?)?;
-    println!("{} {}", base.parameters, base.prior);
+    println!("{} {known}", base.parameters);
     Ok(())
 }
 

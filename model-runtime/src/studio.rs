@@ -262,6 +262,20 @@ pub struct DitSpec {
     pub length: usize,
 }
 
+/// Times are stretched by this before their waves are taken, as in the paper.
+pub const TIME_SCALE: f32 = 1000.0;
+/// Waves of a time have periods up to this.
+const LONGEST_PERIOD: f32 = 10_000.0;
+/// What normalisation adds to the variance.
+pub const DIT_EPSILON: f32 = 1e-6;
+
+/// Frequencies of a time's waves, for tokens of `width` numbers: each gives a cosine and a sine.
+pub fn frequencies(width: usize) -> Vec<f32> {
+    let half = width / 2;
+    let frequency = |i: usize| (-LONGEST_PERIOD.ln() * i as f32 / half as f32).exp();
+    (0..half).map(frequency).collect()
+}
+
 impl DitSpec {
     /// Patches of a picture.
     pub fn patches(&self) -> usize {

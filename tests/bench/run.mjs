@@ -7,10 +7,11 @@ import { ledger } from "./ledger.mjs";
 import { memory } from "./memory.mjs";
 import { onnx } from "./onnx.mjs";
 import { cpu, gpu as training } from "./speed.mjs";
+import { studio } from "./studio.mjs";
 import { gas, page, size } from "./site.mjs";
 
 const gpu = async () => (await training()) && inference("gpu");
-const all = { cpu, gpu, exact, backlog, onnx, inference, memory, ledger, size, page, gas };
+const all = { cpu, gpu, exact, backlog, onnx, inference, memory, studio, ledger, size, page, gas };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in all));
 if (unknown.length) {

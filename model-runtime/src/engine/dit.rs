@@ -12,13 +12,7 @@ use super::{
     layers::{BLANK, new_linear},
     linear::linear,
 };
-use crate::studio::DitSpec;
-
-/// Times are stretched by this before their waves are taken, as in the paper.
-const TIME_SCALE: f32 = 1000.0;
-/// Waves of a time have periods up to this.
-const LONGEST_PERIOD: f32 = 10_000.0;
-const EPSILON: f64 = 1e-6;
+use crate::studio::{DIT_EPSILON, DitSpec, TIME_SCALE, frequencies};
 
 /// The network. It says how fast each number of a noisy picture is to move towards the picture (Lipman et al. 2022, "Flow
 /// Matching").
@@ -216,7 +210,7 @@ impl Attention {
 fn normalize(x: Tensor<3>) -> Tensor<3> {
     let centred = x.clone() - x.mean_dim(2);
     let variance = (centred.clone() * centred.clone()).mean_dim(2);
-    centred / (variance + EPSILON).sqrt()
+    centred / (variance + DIT_EPSILON).sqrt()
 }
 
 /// `x · (1 + scale) + shift`, which stand at `place + 1` and `place` of `modulation`.
@@ -227,9 +221,7 @@ fn modulate(x: Tensor<3>, modulation: &Tensor<3>, place: usize) -> Tensor<3> {
 
 /// Cosines and sines of times, `[batch, width]`.
 fn waves(times: &[f32], width: usize, device: &Device) -> Tensor<2> {
-    let half = width / 2;
-    let frequency = |i: usize| (-LONGEST_PERIOD.ln() * i as f32 / half as f32).exp();
-    let frequencies: Vec<f32> = (0..half).map(frequency).collect();
+    let frequencies = frequencies(width);
     let mut values = Vec::with_capacity(times.len() * width);
     for time in times {
         let angle = |frequency: &f32| time * TIME_SCALE * frequency;

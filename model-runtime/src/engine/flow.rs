@@ -578,7 +578,10 @@ mod foreign {
 
     use super::*;
     use crate::{
-        engine::adapter::{provide, provided},
+        engine::{
+            adapter::{provide, provided},
+            parameters::read as read_parameters,
+        },
         import::read_model,
         message::{ModelFiles, ModelRead, NamedFile},
         spec::{Body, ModelSpec},
@@ -688,6 +691,47 @@ mod foreign {
             let worn = Worn { adapter: &adapter, scale: 1.0 };
             close(&speeds(&network, &[worn], &device), wanted);
         }
+    }
+
+    #[cfg(feature = "graph")]
+    #[test]
+    fn the_graph_for_other_programs_gives_the_same() {
+        use crate::{
+            engine::graph::{Run, Tensors, run},
+            graph::{Constant, Values, layers::graph_of},
+        };
+
+        let device = Device::flex();
+        let (network, like) = base(&device);
+        let painter = Painter { adapter: None, ..like };
+        let (patches, length) = (painter.sizes.patches(), painter.sizes.length);
+        let (patch, input, task) = (painter.sizes.patch_size(), painter.input(), painter.task());
+        let graph =
+            graph_of(&ModelSpec { input, task, body: Body::Painter(painter.into()) }).unwrap();
+        let file = pollster::block_on(read_parameters(&network)).unwrap();
+        let flat = |values: Vec<f32>| -> Tensor<1> {
+            Tensor::from_data(TensorData::new(values.clone(), [values.len()]), &device)
+        };
+        let parameters = file
+            .tensors
+            .iter()
+            .map(|(name, value)| (name.as_str(), flat(value.to_f32(name).unwrap())))
+            .collect();
+        let Cases { patches: values, times, prompts, plain, .. } = cases();
+        let batch = times.len();
+        let given = |shape: Vec<usize>, values| Tensors::Host(Constant { shape, values });
+        let words = prompts.iter().map(|word| i64::from(*word)).collect();
+        let inputs = vec![
+            given(vec![batch, patches, patch], Values::Float(values)),
+            given(vec![batch], Values::Float(times)),
+            given(vec![batch, length], Values::Int(words)),
+        ];
+        let run = run(&graph, inputs, Run { device: device.clone(), parameters, random: None });
+        let Tensors::Float(found, shape) = &pollster::block_on(run).unwrap().outputs[0] else {
+            panic!("no floats")
+        };
+        assert_eq!(shape, &[batch, patches, patch]);
+        close(&host(found.clone().into_data()).unwrap(), &plain);
     }
 
     #[test]

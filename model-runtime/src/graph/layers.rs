@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values};
+use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, painter};
 use crate::{
     RuntimeError,
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape},
 };
 
 /// The operator set that these nodes are of: that of GroupNormalization with a scale a channel.
-const OPSET: u32 = 21;
+pub(super) const OPSET: u32 = 21;
 /// What Burn's normalisations add to the variance.
 const EPSILON: f32 = 1e-5;
 /// What stands for minus infinity where attention must not look.
@@ -18,17 +18,13 @@ const HIDDEN: f32 = -1e9;
 /// The graph of a model: its own, or that of its layers, with the parameters' names unchanged.
 ///
 /// # Errors
-/// As [`ModelSpec::validate`]; [`RuntimeError::Protocol`] for a painter.
+/// As [`ModelSpec::validate`]; [`RuntimeError::Protocol`] for an adapter, which is no network by itself.
 pub fn graph_of(spec: &ModelSpec) -> Result<Graph, RuntimeError> {
     spec.validate()?;
     let layers = match &spec.body {
         Body::Graph(graph) => return Ok((**graph).clone()),
         Body::Layers(layers) => layers,
-        Body::Painter(_) => {
-            let reason =
-                "a painter is a loop around a network; its parameters are a safetensors file";
-            return Err(RuntimeError::Protocol { reason: reason.into() });
-        }
+        Body::Painter(painter) => return painter::graph_of(painter),
     };
     let element = match spec.input {
         Shape::Tokens { .. } => Element::Int,
@@ -54,20 +50,25 @@ pub fn graph_of(spec: &ModelSpec) -> Result<Graph, RuntimeError> {
     Ok(writer.graph)
 }
 
-struct Writer {
-    graph: Graph,
+pub(super) struct Writer {
+    pub(super) graph: Graph,
     /// Values that were named so far.
-    made: usize,
+    pub(super) made: usize,
 }
 
-fn step(op: &str, inputs: &[&str], to: &str) -> Node {
+pub(super) fn step(op: &str, inputs: &[&str], to: &str) -> Node {
     let inputs = inputs.iter().map(|name| (*name).to_owned()).collect();
     Node { op: op.into(), inputs, outputs: vec![to.into()], ..Node::default() }
 }
 
 impl Writer {
     /// Adds a node; the name of its result.
-    fn add(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> String {
+    pub(super) fn add(
+        &mut self,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> String {
         self.made += 1;
         let to = format!("value.{}", self.made);
         let attributes =
@@ -76,23 +77,23 @@ impl Writer {
         to
     }
 
-    fn constant(&mut self, shape: Vec<usize>, values: Values) -> String {
+    pub(super) fn constant(&mut self, shape: Vec<usize>, values: Values) -> String {
         self.made += 1;
         let name = format!("constant.{}", self.made);
         self.graph.constants.insert(name.clone(), Constant { shape, values });
         name
     }
 
-    fn ints(&mut self, values: &[i64]) -> String {
+    pub(super) fn ints(&mut self, values: &[i64]) -> String {
         self.constant(vec![values.len()], Values::Int(values.to_vec()))
     }
 
-    fn float(&mut self, value: f32) -> String {
+    pub(super) fn float(&mut self, value: f32) -> String {
         self.constant(vec![], Values::Float(vec![value]))
     }
 
     /// x·W + b over the last axis.
-    fn dense(&mut self, path: &str, x: &str) -> String {
+    pub(super) fn dense(&mut self, path: &str, x: &str) -> String {
         let product = self.add("MatMul", &[x, &format!("{path}.weight")], &[]);
         self.add("Add", &[&product, &format!("{path}.bias")], &[])
     }

@@ -9,7 +9,7 @@ use prost::{Message, bytes::Bytes};
 use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, brain, elements};
 use crate::{
     RuntimeError, limits,
-    tensors::{TensorFile, TensorValue, f32_values, half},
+    tensors::{TensorFile, TensorValue, f32_bytes, f32_values, half},
 };
 
 /// What a file holds.
@@ -560,7 +560,7 @@ pub fn write(
             name: name.clone(),
             dims: tensor.shape.iter().map(|side| *side as i64).collect(),
             data_type: kind::FLOAT,
-            raw_data: tensor.bytes.clone().into(),
+            raw_data: f32_bytes(&tensor.to_f32(name)?).into(),
             ..TensorProto::default()
         });
     }

@@ -173,7 +173,8 @@ simulate_market() {
   "$CARGO_TARGET_DIR/base/simulate-market" "$@"
 }
 
-# train_base OPTION…: the studio's base network, on the host; Ctrl-C stops it, and it goes on from there.
+# train_base [check] OPTION…: the studio's base network, on the host; Ctrl-C stops it, and it goes on from there. With `check`
+# the network that the site ships is measured.
 train_base() {
   local font=/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf program data=$CACHE/base/emoji.safetensors
   [ -e "$font" ] || apt_install fonts-noto-color-emoji
@@ -182,6 +183,10 @@ train_base() {
   program=$CARGO_TARGET_DIR/base/train-base
   mkdir -p "$CACHE/base"
   "$program" prepare --font "$font" --data "$data"
+  if [ "${1:-}" = check ]; then
+    shift
+    exec "$program" check --data "$data" --from local/samples/studio/site/base.safetensors "$@"
+  fi
   case " $* " in *" --steps "*) ;; *) set -- --steps 6000 "$@" ;; esac
   exec "$program" train --data "$data" --state "$CACHE/base/state" "$@"
 }

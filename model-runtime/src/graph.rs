@@ -18,8 +18,6 @@ mod classic;
 pub mod layers;
 #[cfg(feature = "import")]
 pub mod onnx;
-#[cfg(feature = "import")]
-mod painter;
 
 /// The graph.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ for (const [name, viewport] of [["desktop", { width: 1280, height: 800 }], ["pho
       if ((await protocol.read("Jobs", "jobCount")) === 0n) await (await protocol.sibling({})).reveal(person(9));
       for (const [title, path] of [
         ["explore", "/"], ["overview", model], ["train", `${model}/train`], ["use", `${model}/use`], ["token", `${model}/token`],
-        ["history", `${model}/history`], ["scores", `${model}/scores`], ["work", "/work"], ["job", "/job/1"], ["create", "/create"], ["account", "/account"], ["not-found", "/nowhere"],
+        ["history", `${model}/history`], ["scores", `${model}/scores`], ["work", "/work"], ["job", "/job/1"], ["create", "/create"], ["studio", "/studio"], ["account", "/account"], ["not-found", "/nowhere"],
       ]) {
         await page.goto(world.url + path);
         await page.getByRole("heading", { level: 1 }).first().waitFor();

@@ -56,7 +56,7 @@ test("words become a picture, and the same recipe gives the same bits", async ({
   await page.getByTestId("studio-now").waitFor();
   await done(page).waitFor(PAINTED);
   expect(await digest(page)).toBe(first);
-  await page.locator(".studio-form summary").click();
+  await page.getByTestId("studio-settings").locator("summary").click();
   await page.locator("#studio-seed").fill("77");
   await page.getByTestId("studio-paint").click();
   await page.getByTestId("studio-now").waitFor();
@@ -99,7 +99,7 @@ test("what cannot be painted is told, and painting can be stopped", async ({ pag
   await page.locator("#studio-prompt").fill("cat ".repeat(2_500));
   await page.getByTestId("studio-paint").click();
   await expect(page.getByText("That is 10,000 letters; 1,000 are read at most.")).toBeVisible();
-  await page.locator(".studio-form summary").click();
+  await page.getByTestId("studio-settings").locator("summary").click();
   await page.locator("#studio-seed").fill("99999999");
   await expect(page.getByText("A whole number below 16,777,216.")).toBeVisible();
   await page.locator("#studio-seed").fill("1");
@@ -135,6 +135,90 @@ test("files that are no pictures are named", async ({ page, world }) => {
   await expect(told).toHaveText("");
   await page.locator("#teach-word").fill("two words");
   await expect(page.getByText("One word of letters and digits.")).toBeVisible();
+});
+
+// Written by PyTorch and PEFT: see tests/models/make_painter.py.
+const written = (...names) => names.map((name) => `tests/models/${name}`);
+
+test("networks and adapters of other programs are read, layer by layer", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("bring").locator("summary").first().click();
+  const files = page.getByTestId("adapter-file");
+  const read = page.getByTestId("adapter-read");
+  const told = page.locator("#adapter-problem");
+  // It fits another network than this site's.
+  await files.setInputFiles(written("painter-peft.safetensors", "painter-peft.json"));
+  await expect(told).toContainText("none of its 8 layers fits the network at hand, whose first is blocks.0.attn.qkv [256, 768]; its own first is base_model.model.blocks.0.attn.qkv [48, 144]");
+  await files.setInputFiles(written("mlp.safetensors"));
+  await expect(told).toContainText("mlp.safetensors");
+  await files.setInputFiles(written("painter.safetensors"));
+  await expect(page.getByTestId("other-base")).toContainText("You paint with painter.");
+  await expect(page.getByTestId("teach")).toContainText("brings no known pictures");
+  await paint(page, "red cat");
+  const plain = await digest(page);
+
+  await files.setInputFiles(written("painter-kohya.safetensors"));
+  await expect(read).toContainText("painter-kohya.safetensors is a LoRA of rank 4: 8 of 9 layers fit.");
+  await page.getByText("Which layer went where").click();
+  await expect(page.getByTestId("matches").locator("tr.bad")).toContainText("lora_te_text_model_encoder_layers_0_mlp_fc1");
+  await picture(page, "studio-adapter");
+  await page.getByTestId("studio-take").click();
+  await expect(page.getByTestId("worn")).toHaveCount(0);
+  await page.getByTestId("put-on").filter({ hasText: "painter-kohya" }).click();
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(PAINTED);
+  expect(await digest(page)).not.toBe(plain);
+  // From a link, of a server that lets other sites read.
+  await page.route("https://weights.example/loras/mine.safetensors", async (route) => {
+    const body = await readFile("tests/models/painter-diffusers.safetensors");
+    await route.fulfill({ body, headers: { "access-control-allow-origin": "*" } });
+  });
+  await page.locator("#adapter-link").fill("https://weights.example/loras/mine.safetensors");
+  await page.getByRole("button", { name: "Fetch" }).click();
+  await expect(read).toContainText("mine.safetensors is a LoRA of rank 9: 6 of 6 layers fit.");
+  await page.locator("#adapter-link").fill("nowhere");
+  await page.getByRole("button", { name: "Fetch" }).click();
+  await expect(told).toContainText("This is no address; one begins with https://.");
+  await page.getByTestId("other-base").getByRole("button").click();
+  await expect(page.getByTestId("other-base")).toHaveCount(0);
+  await expect(page.getByTestId("teach-file")).toBeAttached();
+  await paint(page, "red apple");
+  expect(await findings(page)).toEqual([]);
+});
+
+test("a picture of one's own is painted over", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("studio-settings").locator("summary").click();
+  await page.getByTestId("studio-start-file").setInputFiles(await subject(page));
+  await page.getByTestId("studio-start").waitFor();
+  await page.locator("#studio-strength").fill("0.3");
+  await paint(page, "red apple");
+  // What was violet stays so where little is painted anew.
+  const [red, green, blue] = await done(page).locator("canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(3, 16, 1, 1).data]);
+  expect(blue).toBeGreaterThan(green + 40);
+  expect(blue).toBeGreaterThan(red);
+  await page.getByTestId("studio-start-file").setInputFiles({ name: "logo.svg", mimeType: "image/svg+xml", buffer: Buffer.from("<svg xmlns='http://www.w3.org/2000/svg'/>") });
+  await expect(page.getByTestId("studio-problem")).toContainText("logo.svg is a drawing made of lines (SVG)");
+});
+
+test("the GPU paints what the CPU does, or says why not", async ({ page, world }) => {
+  test.setTimeout(400_000);
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("studio-settings").locator("summary").click();
+  await page.locator("#studio-steps").fill("4");
+  await page.locator("#studio-seed").fill("5");
+  const pixels = () => done(page).locator("canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(0, 0, 32, 32).data]);
+  await paint(page, "red apple");
+  const exact = await pixels();
+  await page.getByTestId("studio-gpu").check();
+  await page.getByTestId("studio-paint").click();
+  await page.getByTestId("studio-now").waitFor();
+  await done(page).waitFor(LEARNT);
+  await expect(done(page).locator("xpath=..")).toContainText("GPU");
+  const fast = await pixels();
+  const far = fast.reduce((sum, value, i) => sum + Math.abs(value - exact[i]), 0) / fast.length;
+  expect(far).toBeLessThan(4);
 });
 
 test("one picture becomes a word that others pay to use", async ({ page, world }) => {

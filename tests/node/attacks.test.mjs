@@ -100,7 +100,7 @@ const ATTACKS = {
 };
 
 for (const [name, attack] of Object.entries(ATTACKS)) {
-  test(`${name}: the bond is lost`, { timeout: 120_000 }, async () => {
+  test(`${name}: the bond is lost`, { timeout: 400_000 }, async () => {
     const protocol = await model();
     const free = await protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, ATTACKER.address]);
     const start = await announced(protocol);
@@ -122,7 +122,7 @@ test("parameters that are no numbers, and data that are withheld: the bond is lo
   await refuted(withheld, second, free);
 });
 
-test("a replayed training whose data are withheld is paid, and its checkers publish what it made", { timeout: 120_000 }, async () => {
+test("a replayed training whose data are withheld is paid, and its checkers publish what it made", { timeout: 400_000 }, async () => {
   const protocol = await model();
   const { job, seed } = await announced(protocol);
   const trained = bench.train(seed, STEPS);
@@ -134,7 +134,7 @@ test("a replayed training whose data are withheld is paid, and its checkers publ
   assert.ok(await world.content.has(cidOf(trained.digest)));
 });
 
-test("a training with a known answer pays the auditors who look", { timeout: 120_000 }, async () => {
+test("a training with a known answer pays the auditors who look", { timeout: 400_000 }, async () => {
   const protocol = await model();
   const staked = () => Promise.all(AUDITORS.map(({ address }) => protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, address])));
   const before = await staked();
@@ -162,7 +162,7 @@ async function honestly(protocol, worker, units) {
   assert.equal(await over(protocol, job), SETTLED);
 }
 
-test("an honest training of a base that was overtaken gets its bond back", { timeout: 120_000 }, async () => {
+test("an honest training of a base that was overtaken gets its bond back", { timeout: 400_000 }, async () => {
   const protocol = await model();
   const slow = new Node(world, HONEST, "slow", ["train", protocol.model, "--steps", "4000"]);
   const { fields } = JSON.parse(await slow.log('"taken"'));
@@ -174,7 +174,7 @@ test("an honest training of a base that was overtaken gets its bond back", { tim
   assert.equal(await protocol.read("Vault", "free", [`0x${"00".repeat(20)}`, HONEST.address]), BOND);
 });
 
-test("a reorganisation between claim and commitment costs a training, and no bond", { timeout: 120_000 }, async () => {
+test("a reorganisation between claim and commitment costs a training, and no bond", { timeout: 400_000 }, async () => {
   const protocol = await model();
   const node = new Node(world, HONEST, "reorganised", ["train", protocol.model, "--steps", "1500"]);
   const { fields } = JSON.parse(await node.log('"taken"'));
@@ -197,7 +197,7 @@ test("a reorganisation between claim and commitment costs a training, and no bon
   assert.equal(await over(protocol, BigInt(fields.job)), SETTLED);
 });
 
-test("a node of the chain that hides a log is found out", { timeout: 120_000 }, async () => {
+test("a node of the chain that hides a log is found out", { timeout: 400_000 }, async () => {
   const protocol = await model();
   await honestly(protocol, person(3), 100);
   const job = `${await protocol.read("Jobs", "jobCount")}`;

@@ -7,6 +7,7 @@ import { adapted, ask, ring, specOf, STORED } from "./painter.mjs";
 const site = (name) => readFile(new URL(`../../local/samples/studio/site/${name}`, import.meta.url));
 
 export const SIDE = 32;
+
 /** The worker with the base network, and what is known of it. */
 export async function studio(workers) {
   const worker = await loadWorker(workers, "studio-cpu");

@@ -12,24 +12,32 @@ use super::{Network, dit::Dit, layers::BLANK, linear::linear, parameters::load};
 use crate::{
     RuntimeError,
     content::Digest,
-    studio::{AdapterSpec, Painter},
+    studio::{AdapterSpec, DitSpec, Painter},
     tensors::views,
 };
 
 /// Base networks that are kept for those who adapt them.
 const BASES: usize = 2;
 
+/// A base network that is kept.
+struct Kept {
+    digest: Digest,
+    file: Rc<Vec<u8>>,
+    /// The network as it was last built, and what for.
+    built: Option<(DitSpec, Device, Network)>,
+}
+
 thread_local! {
-    static KEPT: RefCell<Vec<(Digest, Rc<Vec<u8>>)>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Keeps the parameter file of a base network for the adapters of it that come later.
 pub fn provide(file: Vec<u8>) -> Digest {
     let digest = Digest::of(&file);
     KEPT.with_borrow_mut(|kept| {
-        kept.retain(|(other, _)| *other != digest);
+        kept.retain(|other| other.digest != digest);
         kept.truncate(BASES - 1);
-        kept.insert(0, (digest, Rc::new(file)));
+        kept.insert(0, Kept { digest, file: Rc::new(file), built: None });
     });
     digest
 }
@@ -39,15 +47,24 @@ pub fn provide(file: Vec<u8>) -> Digest {
 /// # Errors
 /// [`RuntimeError::Protocol`] if it was not; as [`load`].
 pub fn provided(painter: &Painter, file: Digest, device: &Device) -> Result<Network, RuntimeError> {
-    let kept = KEPT.with_borrow(|kept| {
-        kept.iter().find(|(digest, _)| *digest == file).map(|(_, bytes)| bytes.clone())
-    });
     let missing = || RuntimeError::Protocol {
         reason: format!("the base network {file} was not provided before its adapter"),
     };
-    let bytes = kept.ok_or_else(missing)?;
-    let empty = Dit::new(&painter.sizes, &device.clone().without_autodiff());
-    load(Network::Dit(empty), &views("the base network", &*bytes)?)
+    let device = device.clone().without_autodiff();
+    KEPT.with_borrow_mut(|kept| {
+        let kept = kept.iter_mut().find(|kept| kept.digest == file).ok_or_else(missing)?;
+        match &kept.built {
+            Some((sizes, of, network)) if *sizes == painter.sizes && *of == device => {
+                Ok(network.clone())
+            }
+            _ => {
+                let empty = Network::Dit(Dit::new(&painter.sizes, &device));
+                let network = load(empty, &views("the base network", &*kept.file)?)?;
+                kept.built = Some((painter.sizes.clone(), device, network.clone()));
+                Ok(network)
+            }
+        }
+    })
 }
 
 /// A base network that an adapter is trained or worn on. Its parameters are the adapter's.

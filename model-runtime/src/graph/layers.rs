@@ -1,15 +1,17 @@
 //! A list of layers, said in ONNX's operators: what the page's own networks are exported as.
 
+mod painter;
+
 use std::collections::BTreeMap;
 
-use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values, painter};
+use super::{Attribute, Constant, Element, Graph, Input, Node, Parameter, Values};
 use crate::{
     RuntimeError,
     spec::{Activation, Body, LayerSpec, ModelSpec, Padding, Shape},
 };
 
 /// The operator set that these nodes are of: that of GroupNormalization with a scale a channel.
-pub(super) const OPSET: u32 = 21;
+const OPSET: u32 = 21;
 /// What Burn's normalisations add to the variance.
 const EPSILON: f32 = 1e-5;
 /// What stands for minus infinity where attention must not look.
@@ -50,25 +52,20 @@ pub fn graph_of(spec: &ModelSpec) -> Result<Graph, RuntimeError> {
     Ok(writer.graph)
 }
 
-pub(super) struct Writer {
-    pub(super) graph: Graph,
+struct Writer {
+    graph: Graph,
     /// Values that were named so far.
-    pub(super) made: usize,
+    made: usize,
 }
 
-pub(super) fn step(op: &str, inputs: &[&str], to: &str) -> Node {
+fn step(op: &str, inputs: &[&str], to: &str) -> Node {
     let inputs = inputs.iter().map(|name| (*name).to_owned()).collect();
     Node { op: op.into(), inputs, outputs: vec![to.into()], ..Node::default() }
 }
 
 impl Writer {
     /// Adds a node; the name of its result.
-    pub(super) fn add(
-        &mut self,
-        op: &str,
-        inputs: &[&str],
-        attributes: &[(&str, Attribute)],
-    ) -> String {
+    fn add(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> String {
         self.made += 1;
         let to = format!("value.{}", self.made);
         let attributes =
@@ -77,23 +74,23 @@ impl Writer {
         to
     }
 
-    pub(super) fn constant(&mut self, shape: Vec<usize>, values: Values) -> String {
+    fn constant(&mut self, shape: Vec<usize>, values: Values) -> String {
         self.made += 1;
         let name = format!("constant.{}", self.made);
         self.graph.constants.insert(name.clone(), Constant { shape, values });
         name
     }
 
-    pub(super) fn ints(&mut self, values: &[i64]) -> String {
+    fn ints(&mut self, values: &[i64]) -> String {
         self.constant(vec![values.len()], Values::Int(values.to_vec()))
     }
 
-    pub(super) fn float(&mut self, value: f32) -> String {
+    fn float(&mut self, value: f32) -> String {
         self.constant(vec![], Values::Float(vec![value]))
     }
 
     /// x·W + b over the last axis.
-    pub(super) fn dense(&mut self, path: &str, x: &str) -> String {
+    fn dense(&mut self, path: &str, x: &str) -> String {
         let product = self.add("MatMul", &[x, &format!("{path}.weight")], &[]);
         self.add("Add", &[&product, &format!("{path}.bias")], &[])
     }

@@ -230,6 +230,14 @@ pub(super) fn Form() -> impl IntoView {
             again(recipe);
         }
     });
+    // Of another network nothing is known but its words.
+    let examples = Memo::new(move |_| match studio.base_name.with(Option::is_none) {
+        true => EXAMPLES.map(str::to_owned).to_vec(),
+        false => studio.base.with(|base| {
+            let words = base.ready().map(|base| base.painter.words.all());
+            words.unwrap_or_default().iter().take(EXAMPLES.len()).cloned().collect()
+        }),
+    });
     let start = Memo::new(move |_| studio.start.get());
     let begin_with = move |event: leptos::ev::Event| {
         let Some(file) = picked(&event).into_iter().next() else { return };
@@ -250,12 +258,15 @@ pub(super) fn Form() -> impl IntoView {
         <section class="panel studio-form" aria-label="What to paint" on:keydown=key>
             <TextArea id="studio-prompt" label="What do you want to see?" value=draft.prompt rows=2 help=help error=error/>
             <div class="chips" role="group" aria-label="Examples">
-                {EXAMPLES.map(|example| view! {
-                    <button class="chip" type="button" disabled=busy on:click=move |_| {
-                        draft.prompt.set(example.to_owned());
-                        draft.seed.set(String::new());
-                        paint();
-                    }>{example}</button>
+                {move || examples.get().into_iter().map(|example| view! {
+                    <button class="chip" type="button" disabled=busy on:click={
+                        let example = example.clone();
+                        move |_| {
+                            draft.prompt.set(example.clone());
+                            draft.seed.set(String::new());
+                            paint();
+                        }
+                    }>{example.clone()}</button>
                 }).collect_view()}
             </div>
             <Wardrobe/>

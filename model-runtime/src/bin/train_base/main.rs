@@ -1,5 +1,6 @@
 //! Trains the studio's base network on Noto Color Emoji.
 
+mod check;
 mod emoji;
 
 use std::{
@@ -79,6 +80,21 @@ enum What {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Measures whether what is painted shows the group that was asked for, and is no copy.
+    Check {
+        /// The pictures.
+        #[arg(long)]
+        data: PathBuf,
+        /// Parameters (safetensors).
+        #[arg(long)]
+        from: PathBuf,
+        /// Names of each group among those that were learnt from.
+        #[arg(long, default_value_t = 24)]
+        each: usize,
+        /// Steps of the classifier's training.
+        #[arg(long, default_value_t = 1500)]
+        steps: u32,
+    },
     /// Paints a sheet of pictures.
     Paint {
         /// The pictures, for their words.
@@ -144,6 +160,9 @@ fn main() -> Result<()> {
         }
         What::Train(train) => pollster::block_on(run(train)),
         What::Export { data, from, out } => export(&data, &from, &out),
+        What::Check { data, from, each, steps } => {
+            pollster::block_on(check::check(&data, &from, each, steps))
+        }
         What::Paint { data, state, out, prompt, steps, guidance } => {
             pollster::block_on(paint(&data, &state, &out, prompt, steps, guidance))
         }

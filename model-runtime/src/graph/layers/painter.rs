@@ -1,9 +1,6 @@
 //! A diffusion transformer, said in ONNX's operators: one step of a painter, for other programs.
 
-use super::{
-    Attribute, Element, Graph, Input, Parameter, Values,
-    layers::{OPSET, Writer, step},
-};
+use super::{Attribute, Element, Graph, Input, OPSET, Parameter, Values, Writer, step};
 use crate::{
     RuntimeError,
     studio::{DIT_EPSILON, DitSpec, Painter, TIME_SCALE, frequencies},

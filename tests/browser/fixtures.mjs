@@ -52,7 +52,7 @@ export const status = (page, phase) => page.locator(`[data-testid="training-stat
 // Training goes slower on a software GPU, and two cores are shared with the chain.
 const TRAINING = { timeout: 150_000 };
 
-export const finished = (page) => status(page, "finished").waitFor(TRAINING);
+export const finished = (page, within = TRAINING) => status(page, "finished").waitFor(within);
 
 // The step counter as it stands.
 export const step = async (page) => Number(await page.getByTestId("training-status").getAttribute("data-step"));

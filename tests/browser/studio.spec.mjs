@@ -148,7 +148,7 @@ test("networks and adapters of other programs are read, layer by layer", async (
   const told = page.locator("#adapter-problem");
   // It fits another network than this site's.
   await files.setInputFiles(written("painter-peft.safetensors", "painter-peft.json"));
-  await expect(told).toContainText("none of its 8 layers fits the network at hand, whose first is blocks.0.attn.qkv [256, 768]; its own first is base_model.model.blocks.0.attn.qkv [48, 144]");
+  await expect(told).toContainText("none of its 8 layers fits the network at hand, whose first is blocks.0.attn.qkv [256, 768]; its own first is base_model.model.blocks.0.attn.proj [48, 48]");
   await files.setInputFiles(written("mlp.safetensors"));
   await expect(told).toContainText("mlp.safetensors");
   await files.setInputFiles(written("painter.safetensors"));
@@ -255,7 +255,7 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/, PAINTED);
   // It can be trained on, as any model.
   await start(page, { device: "cpu", steps: 10 });
-  await finished(page);
+  await finished(page, LEARNT);
   await picture(page, "studio-model-trained");
   // Its creator has tokens to pay a picture with.
   await page.goto(page.url().replace(/\/train$/, "/use"));

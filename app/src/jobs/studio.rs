@@ -218,8 +218,8 @@ pub(crate) struct Studio {
     running: StoredValue<Option<(Client, u32)>, LocalStorage>,
     /// Counts paintings: one whose number is old was cancelled.
     run: StoredValue<u32>,
-    /// What was paid for and is not painted yet.
-    paid: StoredValue<Vec<Recipe>>,
+    /// What was paid for and is not painted yet, and to which model.
+    paid: StoredValue<Vec<(Recipe, Address)>>,
 }
 
 impl Studio {
@@ -314,11 +314,13 @@ impl Studio {
 
     /// Pays for what is worn, then paints.
     pub(crate) fn pay_and_paint(self, app: App, recipes: Vec<Recipe>) {
-        let owed: Vec<Recipe> = recipes
+        let owed: Vec<(Recipe, Address)> = recipes
             .iter()
-            .filter(|recipe| recipe.worn.iter().any(|worn| worn.wearable.model.is_some()))
-            .filter(|recipe| self.paid.with_value(|paid| !paid.contains(recipe)))
-            .cloned()
+            .flat_map(|recipe| {
+                let models = recipe.worn.iter().filter_map(|worn| worn.wearable.model);
+                models.map(|model| (recipe.clone(), model))
+            })
+            .filter(|one| self.paid.with_value(|paid| !paid.contains(one)))
             .collect();
         if owed.is_empty() {
             return self.paint(recipes);
@@ -335,13 +337,11 @@ impl Studio {
         });
     }
 
-    async fn pay(self, app: App, owed: Vec<Recipe>) -> Result<(), Option<String>> {
-        for recipe in owed {
+    async fn pay(self, app: App, owed: Vec<(Recipe, Address)>) -> Result<(), Option<String>> {
+        for (recipe, model) in owed {
             let asked = Digest::of(&serde_json::to_vec(&recipe).unwrap_or_default());
-            for model in recipe.worn.iter().filter_map(|worn| worn.wearable.model) {
-                asking::pay(app, model, asked).await?;
-            }
-            self.paid.update_value(|paid| paid.push(recipe));
+            asking::pay(app, model, asked).await?;
+            self.paid.update_value(|paid| paid.push((recipe, model)));
         }
         Ok(())
     }
@@ -537,7 +537,7 @@ impl Studio {
     }
 
     fn keep(self, piece: Piece) {
-        self.paid.update_value(|paid| paid.retain(|recipe| *recipe != piece.recipe));
+        self.paid.update_value(|paid| paid.retain(|(recipe, _)| *recipe != piece.recipe));
         self.shown.set(Some(piece.clone()));
         self.gallery.update(|gallery| {
             gallery.insert(0, piece);

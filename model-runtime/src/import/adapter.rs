@@ -169,53 +169,32 @@ fn whole(name: &str, found: &Tensors, text: &str) -> Result<ModelRead, RuntimeEr
     let painter: Painter = serde_json::from_str(text).map_err(|error| {
         RuntimeError::file(name, format!("what it says of its network is unreadable: {error}"))
     })?;
+    if painter.adapter.is_some() {
+        return Err(RuntimeError::file(
+            name,
+            "it calls itself a network, but is an adapter of one",
+        ));
+    }
     let spec = spec_of(painter);
     spec.validate()?;
     let wanted = spec.parameters()?;
-    let by_name: BTreeMap<&str, &Found> =
-        found.all.iter().map(|found| (found.name.as_str(), found)).collect();
-    // PyTorch has the outputs of a dense layer first; whichever layer is not square tells.
-    let value = |name: &str| by_name.get(name).and_then(|found| found.value.as_ref());
-    let dense = |name: &str| by_name.contains_key(name.replace(".weight", ".bias").as_str());
+    let shape_of = |name: &str| found.all.iter().find(|found| found.name == name).map(Found::shape);
+    // What has a bias beside it is a dense layer. PyTorch has the outputs of those first: whichever is not square tells.
+    let dense = |name: &str| shape_of(&name.replace(".weight", ".bias")).is_some();
     let turned = wanted.iter().any(|(name, shape)| {
         let [rows, columns] = **shape else { return false };
-        let is = value(name).map(|value| value.shape.as_slice());
-        rows != columns && dense(name) && is == Some(&[columns, rows])
+        rows != columns && dense(name) && shape_of(name) == Some(&[columns, rows])
     });
-    let mut file = TensorFile::default();
-    let mut matches = Vec::new();
-    for (name, shape) in &wanted {
-        let is_turned = turned && shape.len() == 2 && dense(name);
-        let taken = by_name.get(name.as_str()).and_then(|found| match is_turned {
+    let taken = taken(wanted, found, |found, shape| {
+        match turned && shape.len() == 2 && dense(&found.name) {
             false => found.value.clone(),
             true => {
                 let Matrix { rows, columns, values } = Matrix::of(found, true)?;
                 Some(TensorValue::from_f32(vec![rows, columns], &values))
             }
-        });
-        let taken = taken.filter(|taken| taken.shape == *shape);
-        matches.push(Match {
-            wanted: Some((name.clone(), shape.clone())),
-            found: by_name.get(name.as_str()).map(|found| found.named()),
-            fits: taken.is_some(),
-        });
-        file.tensors.extend(taken.map(|taken| (name.clone(), taken)));
-    }
-    let is_wanted = |found: &&Found| wanted.iter().any(|(name, _)| *name == found.name);
-    let left = found.all.iter().filter(|found| !is_wanted(found));
-    matches.extend(left.map(|found| Match {
-        wanted: None,
-        found: Some(found.named()),
-        fits: false,
-    }));
-    let all = file.tensors.len() == wanted.len();
-    Ok(ModelRead {
-        spec,
-        parameters: all.then(|| file.to_bytes().into()),
-        notes: Vec::new(),
-        origin: "a network that paints".into(),
-        matches,
-    })
+        }
+    });
+    Ok(taken.as_model(spec, "a network that paints"))
 }
 
 /// An adapter that this runtime wrote.
@@ -243,27 +222,55 @@ fn own(
     };
     let spec = spec_of(painter);
     spec.validate()?;
-    let mut file = TensorFile::default();
-    let mut matches = Vec::new();
-    for (wanted, shape) in spec.parameters()? {
-        let found = found.all.iter().find(|found| found.name == wanted);
-        let value = found.and_then(|found| found.value.clone()).filter(|v| v.shape == shape);
-        let row = (wanted.clone(), shape);
+    let taken = taken(spec.parameters()?, found, |found, _| found.value.clone());
+    Ok(taken.as_model(spec, "an adapter of this network"))
+}
+
+/// What a network needs, out of a file.
+struct Taken {
+    /// Its parameters, if all are there.
+    file: Option<TensorFile>,
+    matches: Vec<Match>,
+}
+
+impl Taken {
+    fn as_model(self, spec: ModelSpec, origin: &str) -> ModelRead {
+        ModelRead {
+            spec,
+            parameters: self.file.map(|file| file.to_bytes().into()),
+            notes: Vec::new(),
+            origin: origin.into(),
+            matches: self.matches,
+        }
+    }
+}
+
+/// Takes the parameters that are `wanted` by their names, each by `take` from what the file has.
+fn taken(
+    wanted: Vec<(String, Vec<usize>)>,
+    found: &Tensors,
+    take: impl Fn(&Found, &[usize]) -> Option<TensorValue>,
+) -> Taken {
+    let is_wanted = |found: &&Found| wanted.iter().any(|(name, _)| *name == found.name);
+    let left: Vec<Match> = found
+        .all
+        .iter()
+        .filter(|found| !is_wanted(found))
+        .map(|found| Match { wanted: None, found: Some(found.named()), fits: false })
+        .collect();
+    let (mut file, mut matches, count) = (TensorFile::default(), Vec::new(), wanted.len());
+    for (name, shape) in wanted {
+        let found = found.all.iter().find(|found| found.name == name);
+        let value = found.and_then(|found| take(found, &shape)).filter(|v| v.shape == shape);
         matches.push(Match {
-            wanted: Some(row),
+            wanted: Some((name.clone(), shape)),
             found: found.map(Found::named),
             fits: value.is_some(),
         });
-        file.tensors.extend(value.map(|value| (wanted, value)));
+        file.tensors.extend(value.map(|value| (name, value)));
     }
-    let all = matches.iter().all(|row| row.fits);
-    Ok(ModelRead {
-        spec,
-        parameters: all.then(|| file.to_bytes().into()),
-        notes: Vec::new(),
-        origin: "an adapter of this network".into(),
-        matches,
-    })
+    matches.extend(left);
+    Taken { file: (file.tensors.len() == count).then_some(file), matches }
 }
 
 /// A layer's name as this runtime has it with `_` for `.`, and which part of its outputs is meant.
@@ -462,7 +469,49 @@ fn joined(pieces: &[Piece], inputs: usize, outputs: usize, rank: usize) -> (Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tensors, *};
+    use crate::studio::DitSpec;
+
+    const SIZES: DitSpec = DitSpec {
+        side: 8,
+        channels: 4,
+        patch: 4,
+        width: 16,
+        depth: 1,
+        heads: 2,
+        hidden: 32,
+        vocabulary: 2,
+        length: 2,
+    };
+
+    fn like(base: Digest) -> Painter {
+        let adapter = AdapterSpec { base, rank: 1, alpha: 1.0, least: None };
+        Painter { sizes: SIZES, words: Words::new(vec!["cat".into()]), adapter: Some(adapter) }
+    }
+
+    #[test]
+    fn its_own_adapters_come_back_byte_for_byte() {
+        let base = Digest([3; 32]);
+        let adapter = AdapterSpec { base, rank: 4, alpha: 2.0, least: None };
+        let words = ["cat", "zorp"].map(str::to_owned).to_vec();
+        let painter =
+            Painter { sizes: SIZES, words: Words::new(words), adapter: Some(adapter.clone()) };
+        let tensors =
+            painter.parameter_shapes().into_iter().enumerate().map(|(i, (name, shape))| {
+                let values = vec![i as f32; shape.iter().product()];
+                (name, TensorValue::from_f32(shape, &values))
+            });
+        let mut file = TensorFile { tensors: tensors.collect(), ..TensorFile::default() };
+        let plain = file.to_bytes();
+        let text = AdapterText { adapter, words: vec!["zorp".into()] };
+        file.metadata.insert(ADAPTER.into(), serde_json::to_string(&text).unwrap());
+        let found = tensors::read("zorp.safetensors", &file.to_bytes()).unwrap();
+        let came = read("zorp.safetensors", &found, &like(base), None).unwrap();
+        assert_eq!(came.spec, spec_of(painter));
+        assert_eq!(came.parameters.unwrap().into_vec(), plain);
+        let other = read("zorp.safetensors", &found, &like(Digest([4; 32])), None).unwrap_err();
+        assert!(other.to_string().contains("it is an adapter of the network 0x03"), "{other}");
+    }
 
     #[test]
     fn layers_have_one_name_whatever_the_library() {

@@ -9,13 +9,13 @@ const TYPES = {
   ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
 };
 
-// No script but the page's own files.
+// No script but the page's own files. Data may come from anywhere by https: the studio reads adapters from links.
 const contentPolicy = (connect) => [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data: blob:",
-  `connect-src 'self' ${connect}`,
+  `connect-src 'self' https: ${connect}`,
   "worker-src 'self'",
   "object-src 'none'",
   "base-uri 'self'",

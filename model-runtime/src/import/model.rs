@@ -97,7 +97,14 @@ pub fn export(
 ) -> Result<Vec<u8>, RuntimeError> {
     let file = TensorFile::from_bytes("parameters", parameters)?;
     match format {
-        ExportFormat::Onnx => onnx::write(&graph_of(spec)?, &file, &spec.output().sides()),
+        ExportFormat::Onnx => {
+            let output = match &spec.body {
+                // One step of it.
+                Body::Painter(painter) => vec![painter.sizes.patches(), painter.sizes.patch_size()],
+                _ => spec.output().sides(),
+            };
+            onnx::write(&graph_of(spec)?, &file, &output)
+        }
         ExportFormat::Burnpack => tensors::write_burnpack(&file),
     }
 }

@@ -194,7 +194,7 @@ fn whole(name: &str, found: &Tensors, text: &str) -> Result<ModelRead, RuntimeEr
             }
         }
     });
-    Ok(taken.as_model(spec, "a network that paints"))
+    Ok(taken.into_model(spec, "a network that paints"))
 }
 
 /// An adapter that this runtime wrote.
@@ -223,7 +223,7 @@ fn own(
     let spec = spec_of(painter);
     spec.validate()?;
     let taken = taken(spec.parameters()?, found, |found, _| found.value.clone());
-    Ok(taken.as_model(spec, "an adapter of this network"))
+    Ok(taken.into_model(spec, "an adapter of this network"))
 }
 
 /// What a network needs, out of a file.
@@ -234,7 +234,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn as_model(self, spec: ModelSpec, origin: &str) -> ModelRead {
+    fn into_model(self, spec: ModelSpec, origin: &str) -> ModelRead {
         ModelRead {
             spec,
             parameters: self.file.map(|file| file.to_bytes().into()),

@@ -293,7 +293,7 @@ pub(super) fn Form() -> impl IntoView {
                     <Radio group="studio-device" id="studio-cpu" label="CPU" words="Exact: the same seed gives the same picture everywhere, to the bit" value=Tier::Cpu chosen=studio.tier/>
                     <Radio group="studio-device" id="studio-gpu" label="GPU" words="Through WebGPU; falls back to the CPU" value=Tier::Gpu chosen=studio.tier/>
                 </fieldset>
-                <label class="button quiet">
+                <label class="button quiet file-button">
                     {icons::upload()} <span>"Begin with a picture of yours"</span>
                     <input class="visually-hidden" type="file" accept="image/*" data-testid="studio-start-file" on:change=begin_with/>
                 </label>

@@ -11,7 +11,7 @@ use delea_model_runtime::{
     message::{Bytes, Event, Request, TrainJob, TrainResult},
     wire,
 };
-use wasmtime::{Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc};
 
 use crate::error::NodeError;
 
@@ -43,6 +43,8 @@ impl Runtime {
         config.cranelift_opt_level(OptLevel::Speed);
         // Features whose results an engine may choose are no part of the exact tier.
         config.wasm_relaxed_simd(false);
+        // What was compiled once is kept in the user's cache folder; where there is none, it is compiled each time.
+        config.cache(Cache::new(CacheConfig::new()).ok());
         let engine = Engine::new(&config).map_err(engine_error)?;
         let module = Module::new(&engine, wasm).map_err(engine_error)?;
         Ok(Self { module, digest: Digest::of(wasm), base: None })

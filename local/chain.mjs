@@ -56,7 +56,8 @@ export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID,
     if (child.exitCode !== null || child.signalCode !== null) return;
     process.removeListener("exit", last);
     child.removeAllListeners("exit");
-    const ended = once(child, "exit");
+    // The wrapper ends before the chain has written its state, which holds the wrapper's pipes open until then.
+    const ended = once(child, "close");
     signal("SIGTERM");
     await ended;
   };

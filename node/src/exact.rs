@@ -11,7 +11,10 @@ use delea_model_runtime::{
     message::{Bytes, Event, Request, TrainJob, TrainResult},
     wire,
 };
-use wasmtime::{Cache, CacheConfig, Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, Instance, Linker, Memory, Module, OptLevel, Store,
+    TypedFunc,
+};
 
 use crate::error::NodeError;
 

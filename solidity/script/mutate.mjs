@@ -26,7 +26,7 @@ const TESTS = {
   "ModelGovernance.sol": ["Governance,Mutants"],
   "Vault.sol": ["Vault", "Disputes"],
   "Disputes.sol": ["Disputes,Jobs"],
-  "Jobs.sol": [WORK, "Rounds,Averages,Scores,Mutants", "Invariant"],
+  "Jobs.sol": [WORK, "Roster,Rounds,Averages,Scores,Mutants", "Invariant"],
   "Rounds.sol": ["Rounds,Averages", WORK, "Invariant"],
   "Roster.sol": ["Roster", "Invariant"],
   "Jury.sol": ["Jury,JuryVerdict", "JuryDraw", "Disputes", "Invariant"],

@@ -28,12 +28,13 @@ export async function rpc(url, method, params = []) {
   return result;
 }
 
-// Starts anvil and waits for it to say that it listens. `genesis`: seconds, now unless given.
-export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID, logs = () => {} }) {
+// Starts anvil and waits for it to say that it listens. `genesis`: seconds, now unless given. Its state is written every
+// `keepEvery` seconds and when it stops.
+export async function startChain({ port, stateFile, genesis, chainId = CHAIN_ID, keepEvery = 5, logs = () => {} }) {
   const child = spawn(
     path.resolve("node_modules/.bin/anvil"),
     [
-      "--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${chainId}`, "--state", stateFile, "--state-interval", "5",
+      "--host", "127.0.0.1", "--port", `${port}`, "--chain-id", `${chainId}`, "--state", stateFile, "--state-interval", `${keepEvery}`,
       ...(genesis ? ["--timestamp", `${genesis}`] : []),
     ],
     // Its own process group: Ctrl-C reaches only us, and we stop it after the server.

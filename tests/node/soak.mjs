@@ -17,6 +17,7 @@ const PROCESSES = 4;
 const ACCOUNTS = 5;
 const AUDITORS = 4;
 const FAILING = 0.3;
+const REORG = 5;
 const OPEN_AT_ONCE = 40;
 const [OPEN, CLAIMED, COMMITTED, REVEALED, SETTLED, REJECTED, EXPIRED] = [1, 2, 3, 4, 5, 6, 7];
 const STATES = { [OPEN]: "open", [CLAIMED]: "claimed", [COMMITTED]: "committed", [REVEALED]: "revealed", [SETTLED]: "settled", [REJECTED]: "rejected", [EXPIRED]: "expired" };
@@ -57,6 +58,21 @@ class Flaky {
     return flaky;
   }
 }
+
+/** Whether the newest blocks follow each other: a chain that is none would blame everybody else. */
+async function isWhole(url) {
+  const latest = Number(await rpc(url, "eth_blockNumber"));
+  let next = null;
+  for (let number = latest; number > Math.max(0, latest - 3 * REORG); number--) {
+    const block = await rpc(url, "eth_getBlockByNumber", [toHex(number), false]);
+    if (!block || (next && next.parentHash !== block.hash)) {
+      brokenChain = `anvil's chain is broken at block ${number} of ${latest}`;
+      throw new Error(brokenChain);
+    }
+    next = block;
+  }
+}
+let brokenChain = null;
 
 /** A node that is started again whenever it ends. */
 class Supervised {
@@ -143,14 +159,19 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   loop(() => calm(() => protocol.pass(2)), () => 700);
   loop(async () => (pick(nodes).kill(), counts.killed++), () => 15_000 + Math.random() * 15_000);
   loop(() => calm(async () => {
-    await rpc(world.rpcUrl, "anvil_reorg", [5, []]);
+    // A block that anvil makes while it reorganises stays in its chain, out of place.
+    await rpc(world.rpcUrl, "evm_setAutomine", [false]);
+    await rpc(world.rpcUrl, "evm_mine");
+    await rpc(world.rpcUrl, "anvil_reorg", [REORG, []]);
+    await rpc(world.rpcUrl, "evm_setAutomine", [true]);
+    await isWhole(world.rpcUrl);
     say("the chain has reorganised");
     counts.reorgs++;
   }), () => 40_000);
   loop(() => calm(async () => {
     say("the chain stops");
     await world.chain.stop();
-    world.chain = await startChain({ port: world.chainPort, stateFile: `${world.folder}/first.json` });
+    world.chain = await startChain({ port: world.chainPort, stateFile: `${world.folder}/first.json`, keepEvery: 3600 });
     // Its clock forgets what it was set ahead by, and no chain's goes back.
     const { timestamp } = await rpc(world.rpcUrl, "eth_getBlockByNumber", ["latest", false]);
     await rpc(world.rpcUrl, "evm_increaseTime", [Math.max(0, Number(timestamp) - Math.floor(Date.now() / 1000)) + 1]);
@@ -187,6 +208,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   };
   let [nonce, told] = [0, 0];
   for (;;) {
+    assert.equal(brokenChain, null);
     const jobs = await calm(all);
     const live = jobs.filter((job) => !isOver(job)).length;
     const ended = jobs.length - live;
@@ -203,6 +225,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   say("no more jobs are opened");
   // What is under way comes to its end; what nobody takes any more is taken back.
   for (;;) {
+    assert.equal(brokenChain, null);
     const jobs = await calm(all);
     const live = jobs.map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
     if (live.length === 0) break;

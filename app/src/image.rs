@@ -1,5 +1,7 @@
 //! From drawings and photographs to a model's input. Pure arithmetic on pixels.
 
+use delea_model_runtime::studio::view::shrink;
+
 /// Ink below this share of full counts as paper when the drawing's bounds are sought.
 const PAPER: f32 = 0.12;
 /// Share of the usual ink below which a drawing is thickened.
@@ -227,9 +229,15 @@ pub(crate) fn to_rgba(input: &[f32], channels: usize, height: usize, width: usiz
         .collect()
 }
 
+/// A square cut out of RGBA pixels, as the studio's networks store pictures; see [`square`].
+pub(crate) fn stored(rgba: &[u8], sides: (usize, usize), at: (f64, f64), zoom: f64) -> Vec<u8> {
+    let (cut, side) = square(rgba, sides, at, zoom);
+    shrink(&cut, side, side)
+}
+
 /// A square cut out of RGBA pixels, and its side. At a zoom of 1 the whole picture fits, with nothing beside it; `at` is the
 /// middle of the square, as shares of width and height.
-pub(crate) fn square(
+fn square(
     rgba: &[u8],
     (width, height): (usize, usize),
     at: (f64, f64),

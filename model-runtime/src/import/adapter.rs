@@ -305,19 +305,17 @@ fn foreign(
     }
     let (groups, mut matches) = groups(found);
     let width = base.sizes.width;
+    let layers: Vec<_> = base.sizes.block_layers().collect();
     let mut pieces: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
     for (path, group) in &groups {
-        let layer = base
-            .sizes
-            .block_layers()
-            .find(|(layer, ..)| layer.replace('.', "_") == layer_of(path).0);
-        let piece = layer.as_ref().and_then(|(_, inputs, outputs)| {
-            let part = layer_of(path).1;
+        let (ours, part) = layer_of(path);
+        let layer = layers.iter().find(|(layer, ..)| layer.replace('.', "_") == ours);
+        let piece = layer.and_then(|(_, inputs, outputs)| {
             let outputs = if part.is_some() { width } else { *outputs };
             let scale = |rank: usize| config.scale(path, group.alpha, rank);
             group.piece(*inputs, outputs, part.unwrap_or(0) * width, scale)
         });
-        let wanted = layer.map(|(layer, inputs, outputs)| (layer, vec![inputs, outputs]));
+        let wanted = layer.map(|(layer, inputs, outputs)| (layer.clone(), vec![*inputs, *outputs]));
         matches.push(Match {
             wanted: wanted.clone(),
             found: group.named(path),
@@ -328,7 +326,7 @@ fn foreign(
         }
     }
     if pieces.is_empty() {
-        let (layer, inputs, outputs) = base.sizes.block_layers().next().unwrap_or_default();
+        let (layer, inputs, outputs) = layers.first().cloned().unwrap_or_default();
         let theirs = matches.iter().find_map(|row| row.found.as_ref());
         let reason = match theirs {
             Some((theirs, shape)) => format!(
@@ -351,7 +349,6 @@ fn foreign(
     let adapter = AdapterSpec { base: digest, rank, alpha: rank as f32, least: Some(rank) };
     let painter = Painter { adapter: Some(adapter), ..base.clone() };
     let mut file = TensorFile::default();
-    let layers: Vec<_> = base.sizes.block_layers().collect();
     for (layer, inputs, outputs) in &layers {
         let (a, b) = joined(pieces.get(layer).map_or(&[], Vec::as_slice), *inputs, *outputs, rank);
         let name = |end: &str| format!("adapter.{layer}.{end}.weight");

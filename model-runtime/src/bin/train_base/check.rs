@@ -5,7 +5,7 @@ use std::{path::Path, time::Instant};
 
 use delea_model_runtime::{
     dataset::{self, Dataset, DatasetHeader, Inputs, Targets},
-    engine::{Device, Trainer, answer, flow},
+    engine::{Device, Network, Trainer, answer, flow, load},
     manifest::{Optimizer, TrainingConfig},
     message::{Bytes, Event, Floats, Request, TrainJob},
     rng::{Random, Stream},
@@ -36,11 +36,10 @@ const LAYERS: &str = r#"[
     {"type": "dense", "units": 128}, {"type": "activation", "function": "relu"}, {"type": "dense", "units": 9}
 ]"#;
 
-/// A picture that was painted.
-struct Painted {
-    /// Which emoji's name was asked for.
+/// A picture, and the emoji that it shows or was asked for by the name of.
+struct Picture {
     place: usize,
-    picture: Vec<f32>,
+    numbers: Vec<f32>,
 }
 
 /// Prints the figures for `each` names of every group that were learnt from, and for all that were held out.
@@ -50,73 +49,67 @@ pub(crate) async fn check(data: &Path, from: &Path, each: usize, steps: u32) -> 
     let kinds = kinds(&emojis);
     let classifier = Classifier::train(&emojis, &spec, &kinds, steps, &device).await?;
     let file = TensorFile::from_bytes("the parameters", &std::fs::read(from)?)?;
-    let network = delea_model_runtime::engine::load(flow::build(&spec, &device)?, &file.views())?;
-    let mut chosen = Vec::new();
-    for kind in &kinds {
-        let of_kind = |held_out: bool| {
-            let places = 0..emojis.all.len();
-            let fits = |place: &usize| {
-                let emoji = &emojis.all[*place];
-                emoji.held_out == held_out && emoji.kind == *kind
-            };
-            places.filter(fits).collect::<Vec<_>>()
-        };
-        let known = of_kind(false);
-        chosen.extend(known.iter().step_by((known.len() / each).max(1)).take(each));
-        chosen.extend(of_kind(true));
-    }
+    let network = load(flow::build(&spec, &device)?, &file.views())?;
+    let places = |kind: Option<&String>, held_out: bool| -> Vec<usize> {
+        let all = emojis.all.iter().enumerate();
+        let fits = all.filter(|(_, emoji)| {
+            emoji.held_out == held_out && kind.is_none_or(|kind| emoji.kind == *kind)
+        });
+        fits.map(|(place, _)| place).collect()
+    };
+    let learnt: Vec<usize> = kinds
+        .iter()
+        .flat_map(|kind| {
+            let known = places(Some(kind), false);
+            known
+                .iter()
+                .step_by((known.len() / each).max(1))
+                .take(each)
+                .copied()
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let held_out = places(None, true);
     let begun = Instant::now();
     let mut painted = Vec::new();
-    for part in chosen.chunks(AT_ONCE) {
-        let ask = |place: &usize| Ask {
-            words: emojis.words.encode(&emojis.all[*place].name, spec.length).0,
-            seed: *place as u32,
-            steps: 20,
-            guidance: 3.0,
-            scale: 1.0,
-        };
-        let asks: Vec<Ask> = part.iter().map(ask).collect();
-        let pictures = flow::paint(&network, &asks, &device).await?;
-        let all = part.iter().zip(pictures);
-        painted.extend(all.map(|(place, picture)| Painted { place: *place, picture }));
+    for places in [&learnt, &held_out] {
+        painted.push(paint(&emojis, &spec, &network, places, &device).await?);
     }
-    println!("{} pictures painted in {:.0} s", painted.len(), begun.elapsed().as_secs_f64());
+    let count = learnt.len() + held_out.len();
+    println!("{count} pictures painted in {:.0} s", begun.elapsed().as_secs_f64());
+    let real = held_out.iter().map(|place| Picture {
+        place: *place,
+        numbers: emojis.picture(*place, &spec, View::PLAIN),
+    });
+    painted.push(real.collect());
+    let names = ["painted, learnt names", "painted, held-out names", "real, held out"];
 
-    println!(
-        "\n| group | learnt names: right | held-out names: right | real held-out pictures: right |\n|---|---|---|---|"
-    );
-    let mut totals = [(0, 0); 3];
+    println!("\n| group: right | {} |\n|---|---|---|---|", names.join(" | "));
+    let mut totals = [0; 3];
     for (number, kind) in kinds.iter().enumerate() {
         let mut cells = Vec::new();
-        for (column, total) in totals.iter_mut().enumerate() {
-            let pictures: Vec<Vec<f32>> = match column {
-                2 => (0..emojis.all.len())
-                    .filter(|place| emojis.all[*place].held_out && emojis.all[*place].kind == *kind)
-                    .map(|place| emojis.picture(place, &spec, View::PLAIN))
-                    .collect(),
-                _ => painted
-                    .iter()
-                    .filter(|one| {
-                        let emoji = &emojis.all[one.place];
-                        emoji.held_out == (column == 1) && emoji.kind == *kind
-                    })
-                    .map(|one| one.picture.clone())
-                    .collect(),
-            };
-            let right = classifier.classes(&pictures, &device).await?;
-            let right = right.iter().filter(|class| **class == number).count();
-            *total = (total.0 + right, total.1 + pictures.len());
-            cells.push(format!("{right} of {}", pictures.len()));
+        for (pictures, total) in painted.iter().zip(&mut totals) {
+            let of_kind = pictures.iter().filter(|one| emojis.all[one.place].kind == *kind);
+            let numbers: Vec<&[f32]> = of_kind.map(|one| &*one.numbers).collect();
+            let classes = classifier.classes(&numbers, &device).await?;
+            let right = classes.iter().filter(|class| **class == number).count();
+            *total += right;
+            cells.push(format!("{right} of {}", numbers.len()));
         }
         println!("| {kind} | {} |", cells.join(" | "));
     }
-    let share = |(right, all): (usize, usize)| {
-        format!("{right} of {all} ({:.0} %)", 100.0 * right as f32 / all as f32)
-    };
-    println!("| **all** | {} |", totals.map(share).join(" | "));
+    let shares: Vec<String> = painted
+        .iter()
+        .zip(totals)
+        .map(|(all, right)| {
+            let all = all.len();
+            format!("{right} of {all} ({:.0} %)", 100.0 * right as f32 / all as f32)
+        })
+        .collect();
+    println!("| **all** | {} |", shares.join(" | "));
 
-    let known: Vec<Vec<f32>> = (0..emojis.all.len())
-        .filter(|place| !emojis.all[*place].held_out)
+    let known: Vec<Vec<f32>> = places(None, false)
+        .into_iter()
         .flat_map(|place| {
             let flipped = View { flipped: true, ..View::PLAIN };
             [View::PLAIN, flipped].map(|view| emojis.picture(place, &spec, view))
@@ -125,20 +118,9 @@ pub(crate) async fn check(data: &Path, from: &Path, each: usize, steps: u32) -> 
     println!(
         "\n| pictures | nearest that was learnt from, median | copies (nearer than {COPY}) |\n|---|---|---|"
     );
-    let rows: [(&str, Vec<Vec<f32>>); 3] = [
-        ("painted, learnt names", named(&emojis, &painted, false)),
-        ("painted, held-out names", named(&emojis, &painted, true)),
-        (
-            "real, held out",
-            (0..emojis.all.len())
-                .filter(|place| emojis.all[*place].held_out)
-                .map(|place| emojis.picture(place, &spec, View::PLAIN))
-                .collect(),
-        ),
-    ];
-    for (name, pictures) in rows {
+    for (name, pictures) in names.into_iter().zip(&painted) {
         let mut nearest: Vec<f32> =
-            pictures.iter().map(|picture| nearest(picture, &known)).collect();
+            pictures.iter().map(|one| nearest(&one.numbers, &known)).collect();
         nearest.sort_by(f32::total_cmp);
         let copies = nearest.iter().filter(|far| **far < COPY).count();
         let median = nearest.get(nearest.len() / 2).copied().unwrap_or_default();
@@ -147,9 +129,28 @@ pub(crate) async fn check(data: &Path, from: &Path, each: usize, steps: u32) -> 
     Ok(())
 }
 
-fn named(emojis: &Emojis, painted: &[Painted], held_out: bool) -> Vec<Vec<f32>> {
-    let all = painted.iter().filter(|one| emojis.all[one.place].held_out == held_out);
-    all.map(|one| one.picture.clone()).collect()
+/// Paints the names of emojis.
+async fn paint(
+    emojis: &Emojis,
+    spec: &DitSpec,
+    network: &Network,
+    places: &[usize],
+    device: &Device,
+) -> Result<Vec<Picture>> {
+    let mut painted = Vec::new();
+    for part in places.chunks(AT_ONCE) {
+        let ask = |place: &usize| Ask {
+            words: emojis.words.encode(&emojis.all[*place].name, spec.length).0,
+            seed: *place as u32,
+            steps: 20,
+            guidance: 3.0,
+            scale: 1.0,
+        };
+        let asks: Vec<Ask> = part.iter().map(ask).collect();
+        let all = part.iter().zip(flow::paint(network, &asks, device).await?);
+        painted.extend(all.map(|(place, numbers)| Picture { place: *place, numbers }));
+    }
+    Ok(painted)
 }
 
 /// Root mean square difference to the nearest of `known`.
@@ -263,13 +264,17 @@ impl Classifier {
     }
 
     /// The likeliest class of each picture.
-    async fn classes(&self, pictures: &[Vec<f32>], device: &Device) -> Result<Vec<usize>> {
+    async fn classes(&self, pictures: &[&[f32]], device: &Device) -> Result<Vec<usize>> {
         if pictures.is_empty() {
             return Ok(Vec::new());
         }
         // As the data set has them.
-        let inputs: Vec<f32> =
-            pictures.iter().flatten().map(|value| f32::from(pixel(*value)) / 255.0).collect();
+        let inputs: Vec<f32> = pictures
+            .iter()
+            .copied()
+            .flatten()
+            .map(|value| f32::from(pixel(*value)) / 255.0)
+            .collect();
         let request = Request::Infer {
             spec: self.spec.clone(),
             parameters: self.parameters.clone().into(),

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     jobs::{
         lesson::Lessons, logbook::Logbook, market::Market, pool::Pool, studio::Studio,
-        trainer::Trainer,
+        trainer::Trainer, transcript::Transcript,
     },
     load::Load,
     wallet::Wallets,
@@ -60,14 +60,15 @@ impl App {
     pub(crate) fn new(config: Config) -> Self {
         let config = Arc::new(config);
         let pool = Pool::new(config.workers.clone());
+        let transcript = Transcript::new();
         Self {
             wallets: Wallets::new(),
             pool,
             logbook: Logbook::new(&config.workers.ledger),
             trainer: Trainer::new(Arc::clone(&config), pool),
             market: Market::new(),
-            studio: Studio::new(Arc::clone(&config), pool),
-            lessons: Lessons::new(Arc::clone(&config)),
+            studio: Studio::new(Arc::clone(&config), pool, transcript),
+            lessons: Lessons::new(Arc::clone(&config), transcript),
             toasts: Toasts::new(),
             health: RwSignal::new(Health::Unknown),
             block: RwSignal::new(0),

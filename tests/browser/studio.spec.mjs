@@ -1,6 +1,8 @@
 // The studio: words become pictures, one picture becomes a word, and others pay to paint with it.
 import { readFile } from "node:fs/promises";
 import { addWallet, connect, expect, findings, finished, picture, start, test } from "./fixtures.mjs";
+import { Protocol } from "./protocol.mjs";
+import { BOB } from "./wallet.mjs";
 
 const PAINTED = { timeout: 60_000 };
 const LEARNT = { timeout: 400_000 };
@@ -88,6 +90,38 @@ test("words become a picture, and the same recipe gives the same bits", async ({
   await expect(page.getByTestId("gallery-open")).toHaveCount(1);
   expect(await digest(page)).toBe(other);
   expect(await findings(page)).toEqual([]);
+});
+
+test("pictures wait their turn, and the log tells what happened", async ({ page, context, world }) => {
+  await page.goto(`${world.url}/studio`);
+  const log = page.getByTestId("studio-log");
+  await log.locator("summary").click();
+  await expect(log).toContainText("Nothing was painted yet.");
+  const waiting = page.getByTestId("studio-waiting");
+  for (const example of ["robot", "rainbow", "pizza"]) await page.getByRole("button", { name: example }).click();
+  await expect(waiting).toHaveText("Next: “rainbow”, “pizza”");
+  await expect(page.getByTestId("studio-now").locator("xpath=..")).toContainText("Picture 1 of 3, step");
+  await expect(page.getByTestId("studio-paint")).toHaveText("Paint next");
+  await page.getByTestId("studio-now").locator("canvas").waitFor();
+  await picture(page, "studio-queue");
+  await done(page).waitFor(PAINTED);
+  await expect(page.getByTestId("gallery-open")).toHaveCount(3);
+  const lines = log.getByRole("listitem");
+  await expect(lines.filter({ hasText: "20 steps, guidance 3.0, on the CPU" })).toHaveCount(3);
+  await expect(lines.filter({ hasText: /Step 20 of 20, \d+ ms a step/ })).toHaveCount(3);
+  await expect(lines.last()).toContainText(`SHA-256 of its numbers: ${await digest(page)}`);
+  // The newest line is in view.
+  expect(await log.getByRole("log").evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight)).toBeLessThan(2);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByTestId("studio-log-copy").click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^\d\d:\d\d:\d\d\.\d “robot”: seed \d+, 20 steps/m);
+  expect(await findings(page)).toEqual([]);
+  // Stopping ends all that waits.
+  for (const example of ["robot", "rainbow"]) await page.getByRole("button", { name: example }).click();
+  await page.getByTestId("studio-cancel").click();
+  await expect(lines.last()).toContainText("Stopped.");
+  await expect(page.getByTestId("studio-paint")).toHaveText("Paint");
+  await expect(page.getByTestId("gallery-open")).toHaveCount(3);
 });
 
 test("what cannot be painted is told, and painting can be stopped", async ({ page, world }) => {
@@ -221,7 +255,7 @@ test("the GPU paints what the CPU does, or says why not", async ({ page, world }
   expect(far).toBeLessThan(4);
 });
 
-test("one picture becomes a word that others pay to use", async ({ page, world }) => {
+test("one picture becomes a word that others pay to use", async ({ page, browser, world }) => {
   test.setTimeout(600_000);
   await addWallet(page, world);
   await page.goto(`${world.url}/studio`);
@@ -253,6 +287,7 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await picture(page, "studio-publish");
   await form.getByTestId("create-submit").click();
   await page.waitForURL(/\/model\/0x[0-9a-fA-F]{40}\/train/, PAINTED);
+  const [model] = page.url().match(/0x[0-9a-fA-F]{40}/);
   // It can be trained on, as any model.
   await start(page, { device: "cpu", steps: 10 });
   await finished(page, LEARNT);
@@ -266,12 +301,39 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   // Somebody else finds it in the studio, and pays for each picture.
   await page.evaluate(() => localStorage.removeItem("delea.learnt"));
   await page.goto(`${world.url}/studio`);
-  await page.getByTestId("put-on").filter({ hasText: /zorp \([\d.]+ ZORP a picture\)/ }).click();
+  await page.getByTestId("put-on").filter({ hasText: /zorp \([\d.]+ ZORP a picture\)/ }).waitFor();
+  // The model's page leads there too, and has it put on.
+  await page.goto(`${world.url}/model/${model}`);
+  await page.getByTestId("open-in-studio").click();
+  await page.getByTestId("worn").waitFor();
   await page.locator("#studio-prompt").fill("zorp");
   await expect(page.getByTestId("studio-paint")).toHaveText(/Paint \(pay [\d.]+ ZORP\)/);
   await page.getByTestId("studio-paint").click();
-  await expect(page.getByText("Paid.")).toBeVisible(PAINTED);
+  await expect(page.getByTestId("toast").getByText("Paid.")).toBeVisible(PAINTED);
   await page.getByTestId("studio-now").waitFor(PAINTED);
   await done(page).waitFor(PAINTED);
   await picture(page, "studio-bought");
+
+  // On a phone, somebody else's tab paints it.
+  const other = await (await browser.newContext()).newPage();
+  await addWallet(other, world, { accounts: [BOB] });
+  await other.goto(`${world.url}/work`);
+  await connect(other);
+  await other.locator(`[data-testid="work-model"][data-model="${model}"]`).check();
+  await other.getByTestId("work-train").uncheck();
+  await other.getByTestId("work-start").click();
+  const protocol = new Protocol(world, model);
+  await protocol.event("Roster", "Enlisted", (log) => log.model.toLowerCase() === model.toLowerCase());
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${world.url}/model/${model}/use`);
+  await page.getByTestId("by-worker").check();
+  await page.getByTestId("infer-pay").click();
+  await page.getByTestId("asked").waitFor(PAINTED);
+  // The worker may take it in the next block.
+  await protocol.chain.mine({ blocks: 1 });
+  await page.getByTestId("painted").waitFor(PAINTED);
+  await expect(page.getByTestId("asked")).toContainText("Answered by");
+  await picture(page, "studio-asked-phone");
+  await other.getByTestId("work-stop").click();
+  await other.context().close();
 });

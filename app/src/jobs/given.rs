@@ -1,6 +1,7 @@
 //! Adapters and networks for the studio that a visitor brings: files of other programs, read in a worker.
 
 use delea_model_runtime::{
+    RuntimeError,
     message::{Bytes, Event, Match, ModelFiles, ModelRead, NamedFile, Request},
     spec::Body,
     studio::{AdapterSpec, Base, Painter},
@@ -36,13 +37,24 @@ pub(crate) struct Given {
     pub(crate) fits: bool,
 }
 
-/// Files by their names.
-pub(crate) fn named(files: Vec<File>) -> Vec<(String, Blob)> {
-    files.into_iter().map(|file| (file.name(), file.into())).collect()
+/// Files of a model, for the worker that reads them.
+///
+/// # Errors
+/// [`RuntimeError::FileTooLarge`].
+pub(crate) fn named(files: Vec<File>) -> Result<Vec<NamedFile>, RuntimeError> {
+    files.into_iter().map(|file| one(file.name(), file.into())).collect()
+}
+
+fn one(name: String, file: Blob) -> Result<NamedFile, RuntimeError> {
+    check_parameters_size(&name, file.size() as u64)?;
+    Ok(NamedFile { name, bytes: Bytes::of_file(file, None) })
 }
 
 /// The file at an address, under the last part of its path.
-pub(crate) async fn fetched(address: &str) -> Result<Vec<(String, Blob)>, String> {
+///
+/// # Errors
+/// Why it is not here, in a sentence.
+pub(crate) async fn fetched(address: &str) -> Result<Vec<NamedFile>, String> {
     let url = web_sys::Url::new(address)
         .map_err(|_| "This is no address; one begins with https://.".to_owned())?;
     let path = url.pathname();
@@ -51,32 +63,24 @@ pub(crate) async fn fetched(address: &str) -> Result<Vec<(String, Blob)>, String
         let reason = say(error);
         format!("{reason} The server may not let other sites read its files (CORS): download it there and choose it here.")
     })?;
-    Ok(vec![(if name.is_empty() { url.hostname() } else { name }, file)])
+    let name = if name.is_empty() { url.hostname() } else { name };
+    Ok(vec![one(name, file).map_err(say)?])
 }
 
 /// Reads an adapter, which is put on, or a network, which is painted with from now on.
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(crate) async fn read(app: App, files: Vec<(String, Blob)>) -> Result<Given, String> {
+pub(crate) async fn read(app: App, files: Vec<NamedFile>) -> Result<Given, String> {
     let studio = app.studio;
     let base = studio.base().ok_or("The base network is not here yet.")?;
-    let main = files.iter().map(|(name, _)| name).find(|name| !name.ends_with(".json"));
+    let main = files.iter().map(|file| &file.name).find(|name| !name.ends_with(".json"));
     let name = main.cloned().ok_or("Choose the adapter's file (.safetensors) too.")?;
-    let mut parts = Vec::with_capacity(files.len());
-    for (name, file) in files {
-        check_parameters_size(&name, file.size() as u64).map_err(say)?;
-        parts.push(NamedFile { name, bytes: Bytes::of_file(file, None) });
-    }
     // Any adapter of the base: the file says its rank.
     let like = AdapterSpec { base: base.parameters, rank: 1, alpha: 1.0, least: None };
     let like = spec_of(Painter { adapter: Some(like), ..base.painter.clone() });
-    let request = ModelFiles {
-        files: parts,
-        input: like.input.clone(),
-        task: like.task.clone(),
-        specs: vec![like],
-    };
+    let request =
+        ModelFiles { files, input: like.input.clone(), task: like.task.clone(), specs: vec![like] };
     let client = app.pool.importer().await.map_err(say)?;
     let answer = client.ask(Request::ReadModel(Box::new(request))).await.map_err(say)?;
     let Event::ModelRead(read) = answer else {

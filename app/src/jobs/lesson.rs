@@ -20,9 +20,11 @@ use super::{
     client::Client,
     pool::provide,
     studio::{Wearable, spec_of},
+    transcript::Transcript,
 };
 use crate::{
     config::Config,
+    format,
     store::{blobs, files::Origin, local, studio},
 };
 
@@ -142,6 +144,7 @@ pub(crate) struct Lessons {
     pub(crate) problem: RwSignal<Option<String>>,
     /// What was learnt in this browser, the newest first.
     pub(crate) learnt: RwSignal<Vec<Learnt>>,
+    transcript: Transcript,
     config: StoredValue<Arc<Config>>,
     running: StoredValue<Option<(Client, u32)>, LocalStorage>,
     /// Counts lessons: one whose number is old was cancelled.
@@ -150,11 +153,12 @@ pub(crate) struct Lessons {
 
 impl Lessons {
     /// None yet.
-    pub(crate) fn new(config: Arc<Config>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, transcript: Transcript) -> Self {
         Self {
             now: RwSignal::new(None),
             problem: RwSignal::new(None),
             learnt: RwSignal::new(Vec::new()),
+            transcript,
             config: StoredValue::new(config),
             running: StoredValue::new_local(None),
             run: StoredValue::new(0),
@@ -191,11 +195,21 @@ impl Lessons {
             local::remove(UNDER_WAY);
             match end {
                 Ok(Some(learnt)) => {
+                    self.transcript.write(format!(
+                        "“{}” is learnt: loss {} before, {} after, {} s",
+                        learnt.prompt,
+                        format::number(learnt.before.loss.into()),
+                        format::number(learnt.after.loss.into()),
+                        learnt.took_s
+                    ));
                     self.learnt.update(|all| all.insert(0, learnt));
                     self.save();
                 }
                 Ok(None) => {}
-                Err(error) => self.problem.set(Some(error)),
+                Err(error) => {
+                    self.transcript.write(&error);
+                    self.problem.set(Some(error));
+                }
             }
         });
     }
@@ -205,6 +219,7 @@ impl Lessons {
         local::remove(UNDER_WAY);
         self.run.update_value(|run| *run += 1);
         self.now.set(None);
+        self.transcript.write("The lesson is stopped.");
         if let Some((client, id)) = self.running.get_value() {
             // The worker ends with it.
             let _ = client.join(id, Request::Cancel { keep_checkpoint: false });
@@ -224,6 +239,7 @@ impl Lessons {
 
     fn preparing(self, run: u32, words: &str) {
         if self.run.get_value() == run {
+            self.transcript.write(words);
             self.now.update(|now| {
                 if let Some(now) = now {
                     words.clone_into(&mut now.preparing);
@@ -302,7 +318,8 @@ impl Lessons {
                     now.speed = progress.steps_per_second;
                     now.losses.extend(progress.losses);
                 }),
-                Event::Painted { preview, .. } => {
+                Event::Painted { step, preview, .. } => {
+                    self.tell(step, plan.steps);
                     let size = painter.sizes.picture_size();
                     let pictures = preview.chunks(size).map(|one| Arc::new(one.to_vec()));
                     self.change(|now| {
@@ -339,6 +356,20 @@ impl Lessons {
             after: result.evaluation,
             took_s: ((js_sys::Date::now() - began) / 1000.0) as u32,
         }))
+    }
+
+    /// Writes down how far it is.
+    fn tell(self, step: u32, steps: u32) {
+        let now = self.now.with_untracked(|now| {
+            let now = now.as_ref()?;
+            let (_, loss) = now.losses.last()?;
+            Some(format!(
+                ", loss {}, {:.1} steps a second",
+                format::number((*loss).into()),
+                now.speed
+            ))
+        });
+        self.transcript.write(format!("Lesson: step {step} of {steps}{}", now.unwrap_or_default()));
     }
 
     fn change(self, with: impl FnOnce(&mut Progress)) {

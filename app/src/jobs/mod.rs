@@ -14,3 +14,4 @@ pub(crate) mod market;
 pub(crate) mod pool;
 pub(crate) mod studio;
 pub(crate) mod trainer;
+pub(crate) mod transcript;

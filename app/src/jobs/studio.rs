@@ -1,6 +1,6 @@
 //! Painting in this tab: what is asked, what is worn, what comes of it. Lives above the pages, so leaving one does not stop it.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use alloy_primitives::{Address, hex};
 use delea_model_runtime::{
@@ -21,12 +21,14 @@ use super::{
     check::say,
     client::Client,
     pool::{Kind, Pool},
+    transcript::Transcript,
 };
 use crate::{
     app::App,
     browser,
     chain::contracts::Summary,
     config::Config,
+    format,
     load::Load,
     store::{blobs, documents, hash, local, studio},
 };
@@ -37,6 +39,8 @@ const GALLERY: &str = "delea.gallery";
 const LOADED: &str = "delea.adapters";
 /// Pictures that are kept; each takes some twenty kilobytes.
 const KEPT: usize = 120;
+/// Most pictures that wait their turn.
+const MOST_WAITING: usize = 32;
 /// Steps between two looks at what is being painted.
 const PREVIEW_EVERY: u32 = 2;
 
@@ -176,8 +180,8 @@ pub(crate) struct Painting {
     pub(crate) preparing: String,
     /// Steps done and in all, of the picture at hand.
     pub(crate) steps: (u32, u32),
-    /// Pictures done and in all.
-    pub(crate) pictures: (u32, u32),
+    /// Pictures done since nothing waited.
+    pub(crate) done: u32,
     /// What it is likely to become.
     pub(crate) preview: Option<Arc<Vec<f32>>>,
 }
@@ -189,6 +193,10 @@ pub(crate) struct Studio {
     pub(crate) base: RwSignal<Load<Arc<Base>>>,
     /// What is being painted, if anything is.
     pub(crate) painting: RwSignal<Option<Painting>>,
+    /// What is to be painted after it.
+    pub(crate) waiting: RwSignal<VecDeque<Recipe>>,
+    /// What happened, line by line.
+    pub(crate) transcript: Transcript,
     /// Whether what is worn is being paid for.
     pub(crate) paying: RwSignal<bool>,
     /// What went otherwise than was chosen.
@@ -224,10 +232,12 @@ pub(crate) struct Studio {
 
 impl Studio {
     /// Nothing is painted yet.
-    pub(crate) fn new(config: Arc<Config>, pool: Pool) -> Self {
+    pub(crate) fn new(config: Arc<Config>, pool: Pool, transcript: Transcript) -> Self {
         Self {
             base: RwSignal::new(Load::Waiting),
             painting: RwSignal::new(None),
+            waiting: RwSignal::new(VecDeque::new()),
+            transcript,
             paying: RwSignal::new(false),
             notice: RwSignal::new(None),
             problem: RwSignal::new(None),
@@ -332,7 +342,10 @@ impl Studio {
             self.paying.set(false);
             match done {
                 Ok(()) => self.paint(recipes),
-                Err(error) => self.problem.set(error),
+                Err(error) => {
+                    self.transcript.write(error.as_deref().unwrap_or("Not paid."));
+                    self.problem.set(error);
+                }
             }
         });
     }
@@ -340,7 +353,13 @@ impl Studio {
     async fn pay(self, app: App, owed: Vec<(Recipe, Address)>) -> Result<(), Option<String>> {
         for (recipe, model) in owed {
             let asked = Digest::of(&serde_json::to_vec(&recipe).unwrap_or_default());
+            self.transcript.write(format!(
+                "Paying {} for “{}”.",
+                format::short_address(&model),
+                recipe.prompt
+            ));
             asking::pay(app, model, asked).await?;
+            self.transcript.write("Paid.");
             self.paid.update_value(|paid| paid.push((recipe, model)));
         }
         Ok(())
@@ -385,31 +404,47 @@ impl Studio {
     }
 
     /// The graphics card is left alone from now on.
-    pub(crate) fn fall_back(self, reason: &str) {
+    fn fall_back(self, reason: &str) {
+        let words = format!("The GPU cannot do it ({reason}), so the CPU does.");
+        self.transcript.write(&words);
         self.tier.set(Tier::Cpu);
-        self.notice.set(Some(format!("The GPU cannot do it ({reason}), so the CPU does.")));
+        self.notice.set(Some(words));
     }
 
-    /// Paints pictures one after the other, each into the gallery.
+    /// Paints pictures one after the other, each into the gallery, after those that wait already.
     pub(crate) fn paint(self, recipes: Vec<Recipe>) {
         let Some(base) = self.base() else { return };
+        self.notice.set(None);
+        let waiting = self.waiting.with_untracked(VecDeque::len) + recipes.len();
+        if waiting > MOST_WAITING {
+            self.problem.set(Some(format!(
+                "At most {MOST_WAITING} pictures wait their turn; let some be painted first."
+            )));
+            return;
+        }
+        self.problem.set(None);
+        self.waiting.update(|waiting| waiting.extend(recipes));
+        if self.painting.with_untracked(Option::is_some) {
+            self.transcript.write(format!("Waiting: {waiting}."));
+            return;
+        }
         self.run.update_value(|run| *run += 1);
         let run = self.run.get_value();
-        self.problem.set(None);
-        self.notice.set(None);
-        let all = recipes.len() as u32;
-        let begun = Painting { preparing: "Preparing…".to_owned(), ..Painting::default() };
-        self.painting.set(Some(Painting { pictures: (0, all), ..begun }));
+        self.painting.set(Some(Painting::default()));
         spawn_local(async move {
-            for (done, recipe) in recipes.into_iter().enumerate() {
-                let at = (done as u32, all);
-                match self.one(&base, &recipe, run, at).await {
-                    _ if self.run.get_value() != run => return,
+            while let Some(recipe) = self.next() {
+                let end = self.one(&base, &recipe, run).await;
+                if self.run.get_value() != run {
+                    return;
+                }
+                match end {
                     Ok(Some(piece)) => self.keep(piece),
-                    Ok(None) => break,
+                    Ok(None) => {}
+                    // The next ones would end alike.
                     Err(error) => {
+                        self.transcript.write(&error);
                         self.problem.set(Some(error));
-                        break;
+                        self.waiting.update(VecDeque::clear);
                     }
                 }
             }
@@ -417,15 +452,23 @@ impl Studio {
         });
     }
 
-    async fn one(
-        self,
-        base: &Base,
-        recipe: &Recipe,
-        run: u32,
-        pictures: (u32, u32),
-    ) -> Result<Option<Piece>, String> {
+    /// The picture whose turn it is.
+    fn next(self) -> Option<Recipe> {
+        let recipe = self.waiting.try_update(VecDeque::pop_front)??;
+        self.painting.update(|painting| {
+            if let Some(painting) = painting {
+                "Preparing…".clone_into(&mut painting.preparing);
+                painting.steps = (0, recipe.steps);
+                painting.preview = None;
+            }
+        });
+        Some(recipe)
+    }
+
+    async fn one(self, base: &Base, recipe: &Recipe, run: u32) -> Result<Option<Piece>, String> {
         let config = self.config.get_value();
         let (client, tier) = self.worker(base).await.map_err(say)?;
+        self.tell(base, recipe, tier);
         let mut adapters = Vec::with_capacity(recipe.worn.len());
         for Worn { wearable, scale } in &recipe.worn {
             let what = format!("the adapter {}", wearable.name);
@@ -463,16 +506,19 @@ impl Studio {
         self.running.set_value(Some((client.clone(), conversation.id)));
         let end = loop {
             match conversation.next().await {
-                Event::Painted { step, steps, preview } => self.painting.update(|painting| {
-                    if let Some(painting) = painting {
-                        painting.steps = (step, steps);
-                        painting.pictures = pictures;
-                        painting.preparing.clear();
-                        if !preview.is_empty() {
-                            painting.preview = Some(Arc::new(preview.into_vec()));
+                Event::Painted { step, steps, preview } => {
+                    let each = (js_sys::Date::now() - began) / f64::from(step.max(1));
+                    self.transcript.write(format!("Step {step} of {steps}, {each:.0} ms a step"));
+                    self.painting.update(|painting| {
+                        if let Some(painting) = painting {
+                            painting.steps = (step, steps);
+                            painting.preparing.clear();
+                            if !preview.is_empty() {
+                                painting.preview = Some(Arc::new(preview.into_vec()));
+                            }
                         }
-                    }
-                }),
+                    });
+                }
                 Event::Outputs { mut rows } => break Ok(rows.pop()),
                 Event::Cancelled { .. } => break Ok(None),
                 Event::Failed { error } => {
@@ -497,6 +543,26 @@ impl Studio {
             made_at: browser::now(),
             took_ms: (js_sys::Date::now() - began) as u32,
         }))
+    }
+
+    /// Writes down what is painted.
+    fn tell(self, base: &Base, recipe: &Recipe, tier: Tier) {
+        let Recipe { prompt, seed, steps, guidance, worn, start, .. } = recipe;
+        let mut words = format!(
+            "“{prompt}”: seed {seed}, {steps} steps, guidance {guidance:.1}, on the {}",
+            if tier == Tier::Cpu { "CPU" } else { "GPU" }
+        );
+        for Worn { wearable, scale } in worn {
+            words += &format!(", wearing {} × {scale:.2}", wearable.name);
+        }
+        if let Some(start) = start {
+            words += &format!(", over a picture ({} anew)", format::percent(start.strength.into()));
+        }
+        self.transcript.write(words);
+        let ignored = recipe.ignored(&base.painter);
+        if !ignored.is_empty() {
+            self.transcript.write(format!("Words that are not read: {}", ignored.join(", ")));
+        }
     }
 
     /// Puts an adapter on, and asks for what it was taught.
@@ -529,6 +595,10 @@ impl Studio {
     /// Stops what is being painted.
     pub(crate) fn cancel(self) {
         self.run.update_value(|run| *run += 1);
+        self.waiting.update(VecDeque::clear);
+        if self.painting.with_untracked(Option::is_some) {
+            self.transcript.write("Stopped.");
+        }
         self.painting.set(None);
         if let Some((client, id)) = self.running.get_value() {
             // It ended a moment before, if the worker minds.
@@ -537,6 +607,14 @@ impl Studio {
     }
 
     fn keep(self, piece: Piece) {
+        let took = f64::from(piece.took_ms) / 1000.0;
+        self.transcript
+            .write(format!("Done in {took:.1} s; SHA-256 of its numbers: {}", piece.digest));
+        self.painting.update(|painting| {
+            if let Some(painting) = painting {
+                painting.done += 1;
+            }
+        });
         self.paid.update_value(|paid| paid.retain(|(recipe, _)| *recipe != piece.recipe));
         self.shown.set(Some(piece.clone()));
         self.gallery.update(|gallery| {

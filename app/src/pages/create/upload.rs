@@ -1,9 +1,8 @@
 //! A network of one's own, from a file: read in a worker, tried on the data, and shown before anything is paid.
 
 use delea_model_runtime::{
-    message::{Bytes, Event, Inspection, Match, ModelFiles, ModelRead, NamedFile, Request},
+    message::{Bytes, Event, Inspection, Match, ModelFiles, ModelRead, Request},
     spec::{Body, ModelSpec, Task},
-    tensors::check_parameters_size,
 };
 use leptos::prelude::*;
 use leptos::reactive::owner::LocalStorage;
@@ -15,7 +14,7 @@ use crate::{
     app::{App, use_app},
     components::{field::DropFiles, icons, matches::Matches},
     format,
-    jobs::{client::Client, trainer::sentence},
+    jobs::{client::Client, given, trainer::sentence},
     store::blobs,
 };
 
@@ -157,11 +156,7 @@ async fn attempt(
     worker: StoredValue<Option<Client>, LocalStorage>,
 ) -> Result<Found, String> {
     let say = |error: delea_model_runtime::RuntimeError| error.to_string();
-    let mut named = Vec::with_capacity(files.len());
-    for file in files {
-        check_parameters_size(&file.name(), file.size() as u64).map_err(say)?;
-        named.push(NamedFile { name: file.name(), bytes: Bytes::of_file(file.into(), None) });
-    }
+    let named = given::named(files).map_err(say)?;
     let client = app.pool.importer().await.map_err(say)?;
     worker.try_set_value(Some(client.clone()));
     let request = ModelFiles { files: named, input: data.input(), task: data.task(), specs };

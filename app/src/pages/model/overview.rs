@@ -38,6 +38,7 @@ pub(super) fn Overview(
         Load::Ready(manifest) => {
             let memory = manifest.spec.training_bytes(manifest.training.batch_size).unwrap_or(0);
             let spec = Signal::stored(manifest.spec.clone());
+            let adapts = manifest.spec.base().is_some();
             view! {
                 <section class="panel">
                     <p class="lead">{manifest.description.clone()}</p>
@@ -46,7 +47,13 @@ pub(super) fn Overview(
                             "Train it" {icons::arrow()}
                         </A>
                         <A href=format!("/model/{address}/use") attr:class="button large">"Use it"</A>
+                        {adapts.then(|| view! {
+                            <A href=format!("/studio?wear={address}:1") attr:class="button large" attr:data-testid="open-in-studio">"Open in the studio"</A>
+                        })}
                     </div>
+                    {adapts.then(|| view! {
+                        <p class="muted">"An adapter for the studio: it changes what a painter paints, and can be worn together with others."</p>
+                    })}
                 </section>
                 <section class="panel">
                     <h2>"How it is built"</h2>

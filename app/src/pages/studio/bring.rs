@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, File};
+use web_sys::File;
 
 use crate::{
     app::use_app,
@@ -11,7 +11,10 @@ use crate::{
         icons,
         matches::Matches,
     },
-    jobs::given::{self, Given},
+    jobs::{
+        check::say,
+        given::{self, Given},
+    },
 };
 
 /// Where files and links are given.
@@ -37,7 +40,12 @@ pub(super) fn Bring() -> impl IntoView {
     let take = move |files: Vec<File>| {
         if !files.is_empty() && !reading.get_untracked() {
             begin();
-            spawn_local(async move { end(given::read(app, given::named(files)).await) });
+            spawn_local(async move {
+                end(match given::named(files) {
+                    Ok(files) => given::read(app, files).await,
+                    Err(error) => Err(say(error)),
+                });
+            });
         }
     };
     let fetch = move |_| {
@@ -45,8 +53,7 @@ pub(super) fn Bring() -> impl IntoView {
         if !address.is_empty() && !reading.get_untracked() {
             begin();
             spawn_local(async move {
-                let files: Result<Vec<(String, Blob)>, String> = given::fetched(&address).await;
-                end(match files {
+                end(match given::fetched(&address).await {
                     Ok(files) => given::read(app, files).await,
                     Err(reason) => Err(reason),
                 });

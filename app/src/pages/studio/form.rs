@@ -8,7 +8,7 @@ use delea_model_runtime::{
     message::Tier,
     studio::{
         MAX_STEPS, SEEDS,
-        view::{STORED, View, shrink},
+        view::{STORED, View},
     },
 };
 use leptos::prelude::*;
@@ -24,7 +24,7 @@ use crate::{
         painted::Painted,
     },
     format,
-    image::square,
+    image::stored,
     input,
     jobs::{
         check::say,
@@ -168,7 +168,8 @@ pub(super) fn Form() -> impl IntoView {
         let recipes = (0..count).filter_map(|place| recipe((first + place) % SEEDS)).collect();
         studio.pay_and_paint(app, recipes);
     };
-    let busy = move || studio.painting.with(Option::is_some) || studio.paying.get();
+    let busy = move || studio.painting.with(Option::is_some);
+    let paying = move || studio.paying.get();
     let price = Memo::new(move |_| {
         let worn = studio.worn.get();
         let count = draft.count.get() as u64;
@@ -182,11 +183,15 @@ pub(super) fn Form() -> impl IntoView {
             worn.iter().filter_map(of).collect::<Vec<_>>().join(" and ")
         })
     });
+    let cost = move || {
+        price.with(|price| if price.is_empty() { String::new() } else { format!(" (pay {price})") })
+    };
     // What is asked in the address is painted at once, unless it has a price.
     let wanted = RwSignal::new(wanted());
     if draft.prompt.with_untracked(|prompt| !prompt.is_empty())
         && wanted.with_untracked(Vec::is_empty)
         && !busy()
+        && !paying()
     {
         paint();
     }
@@ -207,7 +212,7 @@ pub(super) fn Form() -> impl IntoView {
         });
     });
     let key = move |event: leptos::ev::KeyboardEvent| {
-        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !busy() {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !paying() {
             event.prevent_default();
             paint();
         }
@@ -245,8 +250,7 @@ pub(super) fn Form() -> impl IntoView {
         spawn_local(async move {
             match input::picture(&file).await {
                 Ok((rgba, width, height)) => {
-                    let (cut, whole) = square(&rgba, (width, height), (0.5, 0.5), 1.0);
-                    let small = shrink(&cut, whole, whole);
+                    let small = stored(&rgba, (width, height), (0.5, 0.5), 1.0);
                     studio.problem.set(None);
                     studio.start.set(Some(pixels(&View::PLAIN.of(&small, STORED, side))));
                 }
@@ -259,7 +263,7 @@ pub(super) fn Form() -> impl IntoView {
             <TextArea id="studio-prompt" label="What do you want to see?" value=draft.prompt rows=2 help=help error=error/>
             <div class="chips" role="group" aria-label="Examples">
                 {move || examples.get().into_iter().map(|example| view! {
-                    <button class="chip" type="button" disabled=busy on:click={
+                    <button class="chip" type="button" disabled=paying on:click={
                         let example = example.clone();
                         move |_| {
                             draft.prompt.set(example.clone());
@@ -298,19 +302,19 @@ pub(super) fn Form() -> impl IntoView {
                     <input class="visually-hidden" type="file" accept="image/*" data-testid="studio-start-file" on:change=begin_with/>
                 </label>
             </details>
-            {move || match (studio.paying.get(), busy()) {
-                (true, _) => view! {
-                    <button class="button huge" disabled=true>{icons::spinner()} <span>"Paying…"</span></button>
-                }.into_any(),
-                (false, true) => view! {
+            <div class="studio-run">
+                <button class="button primary huge" data-testid="studio-paint" disabled=paying on:click=move |_| paint()>
+                    {move || paying().then(icons::spinner)}
+                    <span>{move || match (paying(), busy()) {
+                        (true, _) => "Paying…".to_owned(),
+                        (false, true) => format!("Paint next{}", cost()),
+                        (false, false) => format!("Paint{}", cost()),
+                    }}</span>
+                </button>
+                <Show when=busy>
                     <button class="button huge" data-testid="studio-cancel" on:click=move |_| studio.cancel()>{icons::cross()} <span>"Stop"</span></button>
-                }.into_any(),
-                (false, false) => view! {
-                    <button class="button primary huge" data-testid="studio-paint" on:click=move |_| paint()>
-                        <span>{move || price.with(|price| if price.is_empty() { "Paint".to_owned() } else { format!("Paint (pay {price})") })}</span>
-                    </button>
-                }.into_any(),
-            }}
+                </Show>
+            </div>
             {move || studio.notice.get().map(|notice| view! {
                 <p class="callout" role="status" data-testid="studio-notice">{icons::info()} <span>{notice}</span></p>
             })}

@@ -3,6 +3,7 @@
 mod bring;
 mod form;
 mod gallery;
+mod log;
 mod result;
 mod teach;
 mod wardrobe;

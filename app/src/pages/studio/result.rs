@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+use super::log::Log;
 use crate::{
     app::use_app,
     browser,
@@ -36,7 +37,12 @@ pub(super) fn Result() -> impl IntoView {
         .into_any(),
     }
     };
-    view! { <section class="panel studio-result" aria-label="The picture" aria-live="polite">{body}</section> }
+    view! {
+        <section class="panel studio-result" aria-label="The picture">
+            <div class="studio-picture" aria-live="polite">{body}</div>
+            <Log/>
+        </section>
+    }
 }
 
 /// What is being painted.
@@ -45,24 +51,37 @@ fn Now() -> impl IntoView {
     let studio = use_app().studio;
     let now = Memo::new(move |_| studio.painting.get().unwrap_or_default());
     let preview = Memo::new(move |_| now.with(|now| now.preview.clone()));
+    let waiting = Memo::new(move |_| {
+        studio
+            .waiting
+            .with(|all| all.iter().map(|recipe| recipe.prompt.clone()).collect::<Vec<_>>())
+    });
+    let pictures = move || now.with(|now| now.done + 1) + waiting.with(Vec::len) as u32;
     let share = Signal::derive(move || {
         now.with(|now| {
             let (step, steps) = now.steps;
             let part = f64::from(step) / f64::from(steps.max(1));
-            (f64::from(now.pictures.0) + part) / f64::from(now.pictures.1.max(1))
+            (f64::from(now.done) + part) / f64::from(pictures())
         })
     });
     let words = move || {
-        now.with(|now| match now.preparing.is_empty() {
-            false => now.preparing.clone(),
-            true if now.pictures.1 > 1 => format!(
-                "Picture {} of {}, step {} of {}",
-                now.pictures.0 + 1,
-                now.pictures.1,
-                now.steps.0,
-                now.steps.1
-            ),
-            true => format!("Step {} of {}", now.steps.0, now.steps.1),
+        now.with(|now| match (now.preparing.is_empty(), pictures()) {
+            (false, _) => now.preparing.clone(),
+            (true, 1) => format!("Step {} of {}", now.steps.0, now.steps.1),
+            (true, all) => {
+                let (step, steps) = now.steps;
+                format!("Picture {} of {all}, step {step} of {steps}", now.done + 1)
+            }
+        })
+    };
+    let next = move || {
+        waiting.with(|waiting| {
+            let mut words: Vec<String> =
+                waiting.iter().take(3).map(|prompt| format!("“{}”", short(prompt))).collect();
+            if waiting.len() > 3 {
+                words.push(format!("{} more", waiting.len() - 3));
+            }
+            (!words.is_empty()).then(|| format!("Next: {}", words.join(", ")))
         })
     };
     view! {
@@ -74,6 +93,15 @@ fn Now() -> impl IntoView {
         </div>
         <Meter share label="Painted"/>
         <p class="busy">{icons::spinner()} <span>{words}</span></p>
+        {move || next().map(|next| view! { <p class="muted small-print" data-testid="studio-waiting">{next}</p> })}
+    }
+}
+
+/// The beginning of a prompt.
+fn short(prompt: &str) -> String {
+    match prompt.char_indices().nth(24) {
+        Some((end, _)) => format!("{}…", &prompt[..end]),
+        None => prompt.to_owned(),
     }
 }
 

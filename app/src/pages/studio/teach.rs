@@ -7,7 +7,7 @@ use delea_model_runtime::{
     studio::{
         lesson::{Aim, Lesson},
         split,
-        view::{STORED, View, shrink},
+        view::{STORED, View},
     },
 };
 use leptos::prelude::*;
@@ -26,7 +26,7 @@ use crate::{
         toasts::Kind,
     },
     format,
-    image::square,
+    image::stored,
     input,
     jobs::{
         check::say,
@@ -65,8 +65,7 @@ impl Crop {
         let source = self.source.get()?;
         let (zoom, (x, y)) = (self.zoom.get(), self.at.get());
         let Source { rgba, width, height } = &*source;
-        let (cut, side) = square(rgba, (*width, *height), (x, y), zoom);
-        Some(shrink(&cut, side, side))
+        Some(stored(rgba, (*width, *height), (x, y), zoom))
     }
 
     fn move_by(self, dx: f64, dy: f64) {

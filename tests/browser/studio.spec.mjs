@@ -95,10 +95,11 @@ test("words become a picture, and the same recipe gives the same bits", async ({
 test("pictures wait their turn, and the log tells what happened", async ({ page, context, world }) => {
   await page.goto(`${world.url}/studio`);
   const log = page.getByTestId("studio-log");
+  const examples = page.getByRole("group", { name: "Examples" });
   await log.locator("summary").click();
   await expect(log).toContainText("Nothing was painted yet.");
   const waiting = page.getByTestId("studio-waiting");
-  for (const example of ["robot", "rainbow", "pizza"]) await page.getByRole("button", { name: example }).click();
+  for (const example of ["robot", "rainbow", "pizza"]) await examples.getByRole("button", { name: example }).click();
   await expect(waiting).toHaveText("Next: “rainbow”, “pizza”");
   await expect(page.getByTestId("studio-now").locator("xpath=..")).toContainText("Picture 1 of 3, step");
   await expect(page.getByTestId("studio-paint")).toHaveText("Paint next");
@@ -117,7 +118,7 @@ test("pictures wait their turn, and the log tells what happened", async ({ page,
   expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^\d\d:\d\d:\d\d\.\d “robot”: seed \d+, 20 steps/m);
   expect(await findings(page)).toEqual([]);
   // Stopping ends all that waits.
-  for (const example of ["robot", "rainbow"]) await page.getByRole("button", { name: example }).click();
+  for (const example of ["robot", "rainbow"]) await examples.getByRole("button", { name: example }).click();
   await page.getByTestId("studio-cancel").click();
   await expect(lines.last()).toContainText("Stopped.");
   await expect(page.getByTestId("studio-paint")).toHaveText("Paint");

@@ -59,6 +59,9 @@ class Flaky {
   }
 }
 
+/** Why the chain is none, once that was found. */
+let brokenChain = null;
+
 /** Whether the newest blocks follow each other: a chain that is none would blame everybody else. */
 async function isWhole(url) {
   const latest = Number(await rpc(url, "eth_blockNumber"));
@@ -72,8 +75,6 @@ async function isWhole(url) {
     next = block;
   }
 }
-let brokenChain = null;
-
 /** A node that is started again whenever it ends. */
 class Supervised {
   constructor(world, name, args, env) {

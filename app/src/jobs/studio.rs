@@ -506,6 +506,8 @@ impl Studio {
         self.running.set_value(Some((client.clone(), conversation.id)));
         let end = loop {
             match conversation.next().await {
+                // Of one that was stopped nobody wants to hear.
+                Event::Painted { .. } if self.run.get_value() != run => {}
                 Event::Painted { step, steps, preview } => {
                     let each = (js_sys::Date::now() - began) / f64::from(step.max(1));
                     self.transcript.write(format!("Step {step} of {steps}, {each:.0} ms a step"));

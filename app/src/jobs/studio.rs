@@ -533,7 +533,10 @@ impl Studio {
             }
         };
         client.close(conversation.id);
-        self.running.set_value(None);
+        // The next one may run by now.
+        if self.run.get_value() == run {
+            self.running.set_value(None);
+        }
         let Some(row) = end? else { return Ok(None) };
         let row = row.into_vec();
         let numbers = TensorValue::from_f32(vec![row.len()], &row).bytes;

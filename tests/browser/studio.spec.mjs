@@ -1,6 +1,8 @@
 // The studio: words become pictures, one picture becomes a word, and others pay to paint with it.
 import { readFile } from "node:fs/promises";
 import { addWallet, connect, expect, findings, finished, picture, start, test } from "./fixtures.mjs";
+import { Protocol } from "./protocol.mjs";
+import { BOB } from "./wallet.mjs";
 
 const PAINTED = { timeout: 60_000 };
 const LEARNT = { timeout: 400_000 };
@@ -254,7 +256,7 @@ test("the GPU paints what the CPU does, or says why not", async ({ page, world }
   expect(far).toBeLessThan(4);
 });
 
-test("one picture becomes a word that others pay to use", async ({ page, world }) => {
+test("one picture becomes a word that others pay to use", async ({ page, browser, world }) => {
   test.setTimeout(600_000);
   await addWallet(page, world);
   await page.goto(`${world.url}/studio`);
@@ -312,4 +314,27 @@ test("one picture becomes a word that others pay to use", async ({ page, world }
   await page.getByTestId("studio-now").waitFor(PAINTED);
   await done(page).waitFor(PAINTED);
   await picture(page, "studio-bought");
+
+  // On a phone, somebody else's tab paints it.
+  const other = await (await browser.newContext()).newPage();
+  await addWallet(other, world, { accounts: [BOB] });
+  await other.goto(`${world.url}/work`);
+  await connect(other);
+  await other.locator(`[data-testid="work-model"][data-model="${model}"]`).check();
+  await other.getByTestId("work-train").uncheck();
+  await other.getByTestId("work-start").click();
+  const protocol = new Protocol(world, model);
+  await protocol.event("Roster", "Enlisted", (log) => log.model.toLowerCase() === model.toLowerCase());
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${world.url}/model/${model}/use`);
+  await page.getByTestId("by-worker").check();
+  await page.getByTestId("infer-pay").click();
+  await page.getByTestId("asked").waitFor(PAINTED);
+  // The worker may take it in the next block.
+  await protocol.chain.mine({ blocks: 1 });
+  await page.getByTestId("painted").waitFor(PAINTED);
+  await expect(page.getByTestId("asked")).toContainText("Answered by");
+  await picture(page, "studio-asked-phone");
+  await other.getByTestId("work-stop").click();
+  await other.context().close();
 });

@@ -1,5 +1,6 @@
 // The local chain: anvil on loopback, its state kept in a file between runs.
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -7,13 +8,22 @@ import { fail } from "./fail.mjs";
 
 export const CHAIN_ID = 31337;
 
-export const freePort = () =>
+// Whether somebody on this machine listens on the port.
+export const isBusy = (port) =>
   new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+    const probe = createServer();
+    probe.once("error", () => resolve(true));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(false)));
   });
+
+// A port that nobody listens on, below those that systems give to outgoing connections (32768 and up on Linux): one of
+// these can be taken between the asking and the listening.
+export async function freePort() {
+  for (;;) {
+    const port = 15_000 + randomInt(17_000);
+    if (!(await isBusy(port))) return port;
+  }
+}
 
 // One JSON-RPC call; throws with the node's words or the network's.
 export async function rpc(url, method, params = []) {

@@ -1,8 +1,7 @@
 // `./delea up`: a chain, the contracts, the samples, the page; until Ctrl-C.
 import { mkdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import path from "node:path";
-import { CHAIN_ID, followTransactions, rpc, startChain } from "./chain.mjs";
+import { CHAIN_ID, followTransactions, isBusy, rpc, startChain } from "./chain.mjs";
 import { ContentStore } from "./content.mjs";
 import { deploy } from "./deploy.mjs";
 import { fail } from "./fail.mjs";
@@ -10,13 +9,6 @@ import { readOptions } from "./options.mjs";
 import { pageConfig, serve } from "./server.mjs";
 
 const say = (text) => console.log(text);
-
-const isBusy = (port) =>
-  new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(true));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(false)));
-  });
 
 const options = readOptions(process.argv.slice(2));
 const state = path.resolve(process.env.DELEA_STATE ?? ".delea");

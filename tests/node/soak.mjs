@@ -30,15 +30,20 @@ const pick = (list) => list[Math.floor(Math.random() * list.length)];
 class Flaky {
   static async open(chain) {
     const flaky = new Flaky();
-    flaky.on = false;
-    flaky.failures = 0;
+    Object.assign(flaky, { on: false, failures: 0, gate: Promise.resolve(), under: new Set() });
     flaky.server = createServer(async (request, response) => {
       let body = "";
       for await (const part of request) body += part;
       const fails = flaky.on && Math.random() < FAILING;
       flaky.failures += fails;
       const json = (value, status = 200) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
-      const forward = async () => (await fetch(chain, { method: "POST", body, headers: { "content-type": "application/json" } })).text();
+      const forward = async () => {
+        await flaky.gate;
+        const answer = fetch(chain, { method: "POST", body, headers: { "content-type": "application/json" } }).then((response) => response.text());
+        const ended = answer.then(() => {}, () => {}).finally(() => flaky.under.delete(ended));
+        flaky.under.add(ended);
+        return answer;
+      };
       try {
         if (!fails) return response.writeHead(200, { "content-type": "application/json" }).end(await forward());
         switch (Math.floor(Math.random() * 5)) {
@@ -56,6 +61,23 @@ class Flaky {
     await new Promise((resolve) => flaky.server.listen(0, "127.0.0.1", resolve));
     flaky.url = `http://127.0.0.1:${flaky.server.address().port}`;
     return flaky;
+  }
+
+  /** Does something to the chain while nobody is let through. */
+  async hold(work) {
+    let open;
+    this.gate = new Promise((resolve) => (open = resolve));
+    try {
+      await Promise.all(this.under);
+      return await work();
+    } finally {
+      open();
+    }
+  }
+
+  close() {
+    this.server.closeAllConnections();
+    this.server.close();
   }
 }
 
@@ -103,7 +125,7 @@ class Supervised {
   }
 }
 
-test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () => {
+test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) => {
   const world = await World.start();
   const flaky = await Flaky.open(world.rpcUrl);
   const protocol = await new Protocol(world).sibling({ challengeWindow: 20, inferLease: 240, juryPhase: 60 });
@@ -151,6 +173,17 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   };
   const counts = { killed: 0, restarts: 0, reorgs: 0, lies: 0 };
   const loops = [];
+  const quiet = async () => {
+    over = true;
+    await Promise.all(loops);
+    await busy.catch(() => {});
+    for (const node of nodes) await node.stop();
+  };
+  t.after(async () => {
+    await quiet();
+    flaky.close();
+    await world.stop();
+  });
   const loop = (work, every) => loops.push((async () => {
     while (!over) {
       await pause(every());
@@ -160,12 +193,16 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
   loop(() => calm(() => protocol.pass(2)), () => 700);
   loop(async () => (pick(nodes).kill(), counts.killed++), () => 15_000 + Math.random() * 15_000);
   loop(() => calm(async () => {
-    // A block that anvil makes while it reorganises stays in its chain, out of place.
-    await rpc(world.rpcUrl, "evm_setAutomine", [false]);
-    await rpc(world.rpcUrl, "evm_mine");
-    await rpc(world.rpcUrl, "anvil_reorg", [REORG, []]);
-    await rpc(world.rpcUrl, "evm_setAutomine", [true]);
-    await isWhole(world.rpcUrl);
+    // A block that anvil makes while it reorganises stays in its chain, out of place: nobody may send a transaction then,
+    // and none may be waiting.
+    await flaky.hold(async () => {
+      for (let tries = 0; Number((await rpc(world.rpcUrl, "txpool_status")).pending) > 0; tries++) {
+        if (tries > 500) throw new Error("transactions wait for ever");
+        await pause(20);
+      }
+      await rpc(world.rpcUrl, "anvil_reorg", [REORG, []]);
+      await isWhole(world.rpcUrl);
+    });
     say("the chain has reorganised");
     counts.reorgs++;
   }), () => 40_000);
@@ -179,6 +216,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     counts.restarts++;
     say("the chain is back");
   }), () => 90_000);
+  const send = (...call) => alone(() => protocol.send(...call)).catch(() => {});
   // The cheat takes what it can and answers with noise.
   loop(async () => {
     const count = await protocol.read("Jobs", "jobCount");
@@ -186,16 +224,16 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     const first = count > 100n ? count - 99n : 1n;
     for (const [i, job] of jobs.entries()) {
       const id = first + BigInt(i);
-      if (job.state === OPEN && Math.random() < 0.03) await protocol.send(cheat, "Jobs", "claim", [id, 0n], bond).catch(() => {});
+      if (job.state === OPEN && Math.random() < 0.03) await send(cheat, "Jobs", "claim", [id, 0n], bond);
       if (job.worker !== cheat.address) continue;
       if (job.state === CLAIMED) {
         const file = Buffer.from(await (await fetch(`${world.url}/ipfs/${cidOf(job.input)}`)).arrayBuffer());
         const output = await world.content.put(bench.wrong(readQuestion(file)));
-        lies.set(id, await protocol.commit(cheat, id, { output, checkpointRoot: NOTHING, accuracyPpm: 0 }));
+        lies.set(id, await alone(() => protocol.commit(cheat, id, { output, checkpointRoot: NOTHING, accuracyPpm: 0 })));
         counts.lies++;
       }
-      if (job.state === COMMITTED && lies.has(id)) await protocol.send(cheat, "Jobs", "reveal", [id, lies.get(id), "0x"]).catch(() => {});
-      if (job.state === REVEALED && lies.has(id)) await protocol.send(cheat, "Jobs", "settle", [id, lies.get(id)]).catch(() => {});
+      if (job.state === COMMITTED && lies.has(id)) await send(cheat, "Jobs", "reveal", [id, lies.get(id), "0x"]);
+      if (job.state === REVEALED && lies.has(id)) await send(cheat, "Jobs", "settle", [id, lies.get(id)]);
     }
   }, () => 3_000);
   const lies = new Map();
@@ -235,8 +273,8 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
       for (const { name, node } of nodes) console.log(`# ${name}: ${node.lines.filter((line) => line.includes("WARN") || line.includes("ERROR")).slice(-2).map((line) => line.slice(0, 400)).join("\n#   ")}`);
     }
     for (const [id, job] of live) {
-      if (job.state === OPEN) await protocol.send(user, "Jobs", "cancel", [id]).catch(() => {});
-      if (job.state === CLAIMED || job.state === COMMITTED) await protocol.send(user, "Jobs", "lapse", [id]).catch(() => {});
+      if (job.state === OPEN) await send(user, "Jobs", "cancel", [id]);
+      if (job.state === CLAIMED || job.state === COMMITTED) await send(user, "Jobs", "lapse", [id]);
     }
     await pause(2_000);
   }
@@ -261,10 +299,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     if ([...statuses.values()].every((status) => status >= 2)) break;
     await pause(1_000);
   }
-  over = true;
-  await Promise.all(loops);
-  await busy.catch(() => {});
-  for (const node of nodes) await node.stop();
+  await quiet();
   flaky.on = false;
 
   const ends = {};
@@ -300,6 +335,4 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async () =
     assert.equal(one.code, 0, one.lines.join("\n"));
     assert.equal(one.output, other.output);
   }
-  await world.stop();
-  flaky.server.close();
 });

@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub mod lesson;
+mod ramp;
 pub mod view;
 
 /// Words that an adapter may add to its base's.

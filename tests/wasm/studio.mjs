@@ -41,9 +41,9 @@ export function ringPicture() {
 export const distance = (one, other) => Math.sqrt(one.reduce((sum, value, i) => sum + (value - other[i]) ** 2, 0) / one.length);
 
 /** Trains an adapter on the ring; the result of the worker, and the painter. */
-export async function teach({ worker, base, prior }, { rank = 2, steps = 60, rate = 3e-3, word = "zorp", listener } = {}) {
+export async function teach({ worker, base, prior }, { rank = 2, steps = 60, rate = 3e-3, word = "zorp", aim = "subject", listener } = {}) {
   const painter = adapted(base, rank, word);
-  const lesson = { pixels: ring(), prompt: word, aim: "subject", flips: true, attribution: "a test", licence: "CC0-1.0" };
+  const lesson = { pixels: ring(), prompt: word, aim, flips: true, attribution: "a test", licence: "CC0-1.0" };
   const { dataset } = await worker({ type: "teach", lesson, painter, prior, seed: 1 });
   const spec = specOf(painter);
   const { parameters } = await worker({ type: "initialize", spec, seed: 1 });

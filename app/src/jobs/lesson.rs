@@ -8,7 +8,10 @@ use delea_model_runtime::{
     content::Digest,
     manifest::{Optimizer, TrainingConfig},
     message::{Bytes, Evaluation, Event, Floats, Request, TeachRequest, Tier, TrainJob},
-    studio::{ADAPTER, AdapterSpec, AdapterText, Ask, Base, Painter, lesson::Lesson},
+    studio::{
+        ADAPTER, AdapterSpec, AdapterText, Ask, Base, Painter,
+        lesson::{Aim, Lesson},
+    },
     tensors::TensorFile,
 };
 use leptos::{prelude::*, reactive::owner::LocalStorage};
@@ -34,8 +37,10 @@ const UNDER_WAY: &str = "delea.lesson";
 const LEARNT: &str = "delea.learnt";
 /// Examples of a step: half of them show the new picture.
 const BATCH: usize = 8;
-/// How fast an adapter learns.
+/// How fast an adapter learns a thing.
 const RATE: f32 = 3e-3;
+/// How fast it learns a style, of which as many steps show many pictures less often.
+const STYLE_RATE: f32 = 5e-3;
 /// Steps of painting in a preview.
 const PREVIEW_STEPS: u32 = 5;
 /// How closely their prompts are followed.
@@ -52,8 +57,8 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     /// The word that it gets.
     pub(crate) word: String,
-    /// What else is painted while it learns, to see what changes.
-    pub(crate) beside: Vec<String>,
+    /// What is painted while it learns, to see what changes; first what it is for.
+    pub(crate) previews: Vec<String>,
     /// The picture and its purpose.
     pub(crate) lesson: Kept,
     /// Ranks of the adapter.
@@ -284,11 +289,14 @@ impl Lessons {
         self.preparing(run, "Measuring where it starts…");
         let training = TrainingConfig {
             optimizer: Optimizer::default(),
-            learning_rate: RATE,
+            learning_rate: match plan.lesson.0.aim {
+                Aim::Subject => RATE,
+                Aim::Style => STYLE_RATE,
+            },
             batch_size: BATCH,
             steps: plan.steps,
         };
-        let prompts = plan.previews();
+        let prompts = &plan.previews;
         let job = TrainJob {
             job: format!("lesson-{}", plan.seed),
             spec: spec.clone(),
@@ -299,7 +307,7 @@ impl Lessons {
             evaluate_every: (plan.steps / EVALUATIONS).max(1),
             keep_leaves: false,
             segment: None,
-            previews: previews(&painter, &prompts),
+            previews: previews(&painter, prompts),
         };
         if self.run.get_value() != run {
             return Ok(None);
@@ -349,7 +357,7 @@ impl Lessons {
                 model: None,
             },
             pixels: thumbnail(&plan.lesson.0, &painter),
-            prompt: plan.lesson.0.prompt.clone(),
+            prompt: plan.previews.first().cloned().unwrap_or_default(),
             dataset: imported.digest,
             config: training,
             before: result.base_evaluation,
@@ -401,10 +409,6 @@ impl Plan {
             model: None,
         };
         wearable.painter(&base.painter)
-    }
-
-    fn previews(&self) -> Vec<String> {
-        std::iter::once(self.lesson.0.prompt.clone()).chain(self.beside.iter().cloned()).collect()
     }
 }
 

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, Painter,
+    Ask, NO_WORD, Painter,
+    ramp::Ramp,
     view::{PIXEL, STORED, View, pixel},
 };
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 
 /// Views of the picture.
 const VIEWS: u32 = 48;
+/// For a style, beside known pictures in its colours.
+const STYLE_VIEWS: u32 = 16;
 /// For a style: how much larger parts of it are seen, and how far from the middle, in stored pixels.
 const CLOSER: [f32; 2] = [1.2, 2.2];
 const AROUND: f32 = 14.0;
@@ -26,7 +29,7 @@ const AROUND: f32 = 14.0;
 pub enum Aim {
     /// The thing that it shows.
     Subject,
-    /// How it is drawn, whatever it shows.
+    /// Its colours, whatever they are given to.
     Style,
 }
 
@@ -48,7 +51,8 @@ pub struct Lesson {
 }
 
 impl Lesson {
-    /// The data set: views of the picture for its prompt, then the known pictures; held out are the picture itself and the
+    /// The data set: views of the picture for its prompt, then the known pictures, and for a style these in the picture's
+    /// colours, with its prompt behind their names, and as they are once more; held out are the picture itself and the
     /// known pictures that `prior` holds out.
     ///
     /// # Errors
@@ -71,7 +75,7 @@ impl Lesson {
             return Err(RuntimeError::bounds("the known pictures’ input", found, expected));
         }
         let (words, ignored) = painter.words.encode(&self.prompt, sizes.length);
-        if words.iter().all(|word| *word == super::NO_WORD) {
+        if words.iter().all(|word| *word == NO_WORD) {
             let found = ignored.join(" ");
             return Err(RuntimeError::bounds(
                 "the words to teach",
@@ -80,9 +84,15 @@ impl Lesson {
             ));
         }
         let ask = Ask { words, seed: 0, steps: 1, guidance: 1.0, scale: 1.0 };
+        let own: Vec<f32> =
+            ask.words.iter().filter(|word| **word != NO_WORD).map(|word| *word as f32).collect();
         let mut random = Random::new(seed, Stream::Split);
         let (mut inputs, mut pixels) = (Vec::new(), Vec::new());
-        for number in 0..=VIEWS {
+        let views = match self.aim {
+            Aim::Subject => VIEWS,
+            Aim::Style => STYLE_VIEWS,
+        };
+        for number in 0..=views {
             let view = match number {
                 0 => View::PLAIN,
                 _ => self.view(&mut random),
@@ -91,16 +101,30 @@ impl Lesson {
             let seen = view.of(&self.pixels, STORED, sizes.side);
             pixels.extend(seen.into_iter().map(pixel));
         }
-        let (mut train, mut held_out): (Vec<u32>, Vec<u32>) = ((1..=VIEWS).collect(), vec![0]);
-        let first = VIEWS + 1;
-        for number in 0..prior.len() as u32 {
-            prior.push_input(number, &mut inputs);
-            let mut picture = Vec::new();
-            prior.push_values(number, &mut picture);
-            pixels.extend(picture.into_iter().map(pixel));
+        let (mut train, mut held_out): (Vec<u32>, Vec<u32>) = ((1..=views).collect(), vec![0]);
+        let ramp = Ramp::of(&self.pixels);
+        // A style changes pictures of every name, so what these were is shown twice as often.
+        let passes: &[Option<&Ramp>] = match self.aim {
+            Aim::Subject => &[None],
+            Aim::Style => &[None, Some(&ramp), None],
+        };
+        let mut first = views + 1;
+        for ramp in passes {
+            for number in 0..prior.len() as u32 {
+                let start = inputs.len();
+                prior.push_input(number, &mut inputs);
+                let mut picture = Vec::new();
+                prior.push_values(number, &mut picture);
+                if let Some(ramp) = ramp {
+                    behind(&mut inputs[start..start + sizes.length], &own);
+                    ramp.colour(&mut picture);
+                }
+                pixels.extend(picture.into_iter().map(pixel));
+            }
+            train.extend(prior.train.iter().map(|number| first + number));
+            held_out.extend(prior.held_out.iter().map(|number| first + number));
+            first += prior.len() as u32;
         }
-        train.extend(prior.train.iter().map(|number| first + number));
-        held_out.extend(prior.held_out.iter().map(|number| first + number));
         Ok(Dataset {
             header: DatasetHeader {
                 format: FORMAT.into(),
@@ -130,6 +154,14 @@ impl Lesson {
             }
         }
     }
+}
+
+/// Puts words behind those of a prompt, in the place of its last ones if there is no room.
+fn behind(prompt: &mut [f32], own: &[f32]) {
+    let own = &own[..own.len().min(prompt.len())];
+    let free = prompt.iter().position(|word| *word == NO_WORD as f32).unwrap_or(prompt.len());
+    let start = free.min(prompt.len() - own.len());
+    prompt[start..start + own.len()].copy_from_slice(own);
 }
 
 #[cfg(test)]
@@ -197,8 +229,27 @@ mod tests {
         let Targets::Pixels(pixels) = &data.targets else { panic!() };
         assert!(pixels[..4096].iter().all(|pixel| *pixel == 77));
         assert!(pixels[49 * 4096..50 * 4096].iter().all(|pixel| *pixel == 10));
-        let style = Lesson { aim: Aim::Style, ..lesson("zorp") };
-        assert_ne!(style.dataset(&painter(), &prior(), 1).unwrap().targets, data.targets);
+    }
+
+    #[test]
+    fn a_style_is_given_to_known_pictures() {
+        let pixels = [255, 0, 0, 255].repeat(STORED * STORED);
+        let style = Lesson { aim: Aim::Style, pixels: pixels.into(), ..lesson("zorp") };
+        let data = style.dataset(&painter(), &prior(), 1).unwrap();
+        assert_eq!((data.len(), data.train.len(), data.held_out.len()), (23, 19, 4));
+        let mut words = Vec::new();
+        data.push_input(19, &mut words);
+        assert_eq!(words[..2], [1.0, 3.0], "a cat, and the style's word");
+        // All of the lesson's picture is of one colour, and so is what is painted in its colours.
+        let Targets::Pixels(pixels) = &data.targets else { panic!() };
+        let [known, coloured] = [17, 19].map(|place| &pixels[place * 4096..(place + 1) * 4096]);
+        assert!(known.iter().all(|value| *value == 10), "whitish, nearly clear");
+        let colours = [10, 0, 0, 10].map(|value| [value; 1024]);
+        assert_eq!(coloured, colours.as_flattened(), "red, as clear as before");
+        // Where a prompt is full, its last word makes room.
+        let mut full = [1.0, 2.0];
+        behind(&mut full, &[3.0]);
+        assert_eq!(full, [1.0, 3.0]);
     }
 
     #[test]

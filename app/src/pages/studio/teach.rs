@@ -39,7 +39,7 @@ use crate::{
 
 /// Steps of a lesson, if nobody says otherwise: what a laptop's processor does in a minute.
 const STEPS: f64 = 60.0;
-/// What is painted beside, to see that it stays.
+/// What is painted beside, to see that it stays, or that a style is given to it.
 const BESIDE: &str = "red apple";
 
 /// A picture that was chosen, and which square of it is taken. Copy.
@@ -161,6 +161,9 @@ fn Begin() -> impl IntoView {
     });
     let class_problem = Signal::derive(move || {
         let base = app.studio.base.with(|base| base.ready().cloned())?;
+        if aim.get() == Aim::Style {
+            return None;
+        }
         let unknown = base.painter.words.encode(&class.get(), base.painter.sizes.length - 1).1;
         (!unknown.is_empty()).then(|| format!("It does not know “{}”.", unknown.join("”, “")))
     });
@@ -173,8 +176,14 @@ fn Begin() -> impl IntoView {
         }
         let Some(pixels) = untrack(|| crop.pixels()) else { return };
         let word = split(&word.get_untracked()).next().unwrap_or_default();
-        let class = class.get_untracked();
-        let prompt = format!("{word} {}", class.trim()).trim().to_owned();
+        // A style goes with every name.
+        let (prompt, asked) = match aim.get_untracked() {
+            Aim::Subject => {
+                let prompt = format!("{word} {}", class.get_untracked().trim()).trim().to_owned();
+                (prompt.clone(), prompt)
+            }
+            Aim::Style => (word.clone(), format!("{BESIDE} {word}")),
+        };
         let lesson = Lesson {
             pixels: pixels.into(),
             prompt,
@@ -183,16 +192,12 @@ fn Begin() -> impl IntoView {
             attribution: "whoever taught it".to_owned(),
             licence: licence.get_untracked().trim().to_owned(),
         };
-        let beside = match aim.get_untracked() {
-            Aim::Subject => vec![BESIDE.to_owned()],
-            Aim::Style => vec![format!("{BESIDE} {word}"), BESIDE.to_owned()],
-        };
         app.lessons.start(
             &base,
             Plan {
                 name: word.clone(),
                 word,
-                beside,
+                previews: vec![asked, BESIDE.to_owned()],
                 lesson: Kept(lesson),
                 rank: rank.get_untracked() as usize,
                 steps: steps.get_untracked() as u32,
@@ -219,15 +224,17 @@ fn Begin() -> impl IntoView {
             <div class="teach">
                 <CropView crop/>
                 <div>
-                    <div class="form-grid">
-                        <TextField id="teach-word" label="Its word" value=word help="What you will ask for. A word that means nothing else." error=word_problem/>
-                        <TextField id="teach-class" label="What it is (optional)" value=class placeholder="cat" help="Words that the studio knows help it to learn." error=class_problem/>
-                    </div>
                     <fieldset class="choices">
                         <legend class="visually-hidden">"What is to be learnt"</legend>
                         <Radio group="aim" id="aim-subject" label="The thing" words="What the picture shows." value=Aim::Subject chosen=aim/>
-                        <Radio group="aim" id="aim-style" label="The style" words="How it is drawn, for other things." value=Aim::Style chosen=aim/>
+                        <Radio group="aim" id="aim-style" label="The style" words="Its colours, for other things." value=Aim::Style chosen=aim/>
                     </fieldset>
+                    <div class="form-grid">
+                        <TextField id="teach-word" label="Its word" value=word help="What you will ask for. A word that means nothing else." error=word_problem/>
+                        <Show when=move || aim.get() == Aim::Subject>
+                            <TextField id="teach-class" label="What it is (optional)" value=class placeholder="cat" help="Words that the studio knows help it to learn." error=class_problem/>
+                        </Show>
+                    </div>
                     <details class="more">
                         <summary>"Settings"</summary>
                         <div class="form-grid">

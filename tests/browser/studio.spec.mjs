@@ -256,27 +256,6 @@ test("the GPU paints what the CPU does, or says why not", async ({ page, world }
   expect(far).toBeLessThan(4);
 });
 
-test("a style is learnt on the GPU", async ({ page, world }) => {
-  test.setTimeout(400_000);
-  await page.goto(`${world.url}/studio`);
-  await page.getByTestId("studio-settings").locator("summary").click();
-  await page.getByTestId("studio-gpu").check();
-  await page.getByTestId("teach-file").setInputFiles(await subject(page));
-  await page.getByTestId("crop").waitFor();
-  await page.locator("#aim-style").check();
-  // It goes with every name.
-  await expect(page.locator("#teach-class")).toHaveCount(0);
-  await page.locator("#teach-word").fill("zorp");
-  await page.getByTestId("teach").locator("summary").click();
-  await page.locator("#teach-steps").fill("20");
-  await page.getByTestId("teach-start").click();
-  await page.getByTestId("lesson").locator("canvas").first().waitFor(LEARNT);
-  await picture(page, "studio-style");
-  await page.getByTestId("learnt-item").waitFor(LEARNT);
-  await page.getByTestId("learnt-wear").click();
-  await expect(page.locator("#studio-prompt")).toHaveValue("red apple zorp");
-});
-
 test("one picture becomes a word that others pay to use", async ({ page, browser, world }) => {
   test.setTimeout(600_000);
   await addWallet(page, world);

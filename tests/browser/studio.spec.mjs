@@ -256,6 +256,22 @@ test("the GPU paints what the CPU does, or says why not", async ({ page, world }
   expect(far).toBeLessThan(4);
 });
 
+test("a style goes with every name", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  await page.getByTestId("teach-file").setInputFiles(await subject(page));
+  await page.getByTestId("crop").waitFor();
+  await page.locator("#teach-class").fill("nothing known");
+  await page.getByTestId("aim-style").check();
+  await expect(page.locator("#teach-class")).toHaveCount(0);
+  await page.locator("#teach-word").fill("zorp");
+  await picture(page, "studio-style");
+  await page.getByTestId("teach-start").click();
+  await page.getByTestId("lesson").locator("canvas").first().waitFor(LEARNT);
+  await expect(page.getByTestId("lesson")).toContainText("red apple zorp");
+  await page.getByTestId("teach-cancel").click();
+  await expect(page.getByTestId("lesson")).toHaveCount(0);
+});
+
 test("one picture becomes a word that others pay to use", async ({ page, browser, world }) => {
   test.setTimeout(600_000);
   await addWallet(page, world);

@@ -159,6 +159,13 @@ fn Begin() -> impl IntoView {
             _ => Some("One word of letters and digits.".to_owned()),
         }
     });
+    let word_help = Signal::derive(move || {
+        let help = match aim.get() {
+            Aim::Subject => "What you will ask for. A word that means nothing else.",
+            Aim::Style => "What you will put behind a thing. A word that means nothing else.",
+        };
+        help.to_owned()
+    });
     let class_problem = Signal::derive(move || {
         let base = app.studio.base.with(|base| base.ready().cloned())?;
         if aim.get() == Aim::Style {
@@ -230,7 +237,7 @@ fn Begin() -> impl IntoView {
                         <Radio group="aim" id="aim-style" label="The style" words="Its colours, for other things." value=Aim::Style chosen=aim/>
                     </fieldset>
                     <div class="form-grid">
-                        <TextField id="teach-word" label="Its word" value=word help="What you will ask for. A word that means nothing else." error=word_problem/>
+                        <TextField id="teach-word" label="Its word" value=word help=word_help error=word_problem/>
                         <Show when=move || aim.get() == Aim::Subject>
                             <TextField id="teach-class" label="What it is (optional)" value=class placeholder="cat" help="Words that the studio knows help it to learn." error=class_problem/>
                         </Show>

@@ -84,7 +84,10 @@ class Flaky {
 /** Why the chain is none, once that was found. */
 let brokenChain = null;
 
-/** Whether the newest blocks follow each other and the contract's log ends where its events do: a chain that is none would blame everybody else. */
+/**
+ * Whether the newest blocks follow each other and the contract's log ends where its events do: a chain that is none would
+ * blame everybody else.
+ */
 async function isWhole(protocol) {
   const broken = (words) => {
     brokenChain = `anvil's chain is broken: ${words}`;
@@ -102,6 +105,7 @@ async function isWhole(protocol) {
     broken(`after ${logs.length} settled jobs, the last of block ${logs.at(-1).blockNumber}, ${latest} is the newest`);
   }
 }
+
 /** A node that is started again whenever it ends. */
 class Supervised {
   constructor(world, name, args, env) {

@@ -35,7 +35,7 @@ use crate::{
 const UNDER_WAY: &str = "delea.lesson";
 /// Local storage key of what was learnt.
 const LEARNT: &str = "delea.learnt";
-/// Examples of a step: half of them show the new picture.
+/// Examples of a step.
 const BATCH: usize = 8;
 /// How fast an adapter learns a thing.
 const RATE: f32 = 3e-3;

@@ -166,7 +166,8 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
 
   const start = Date.now();
   const say = (words) => console.log(`# ${Math.round((Date.now() - start) / 1000)} s: ${words}`);
-  let over = false;
+  // Whether no job is left: what ended stays so from then on.
+  let [over, ending] = [false, false];
   let busy = Promise.resolve();
   // One thing at a time may be done to the chain itself.
   const alone = (work) => (busy = busy.then(work, work));
@@ -211,6 +212,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
   loop(() => calm(() => protocol.pass(2)), () => 700);
   loop(async () => (pick(nodes).kill(), counts.killed++), () => 15_000 + Math.random() * 15_000);
   loop(() => calm(async () => {
+    if (ending) return;
     await still(async () => {
       await rpc(world.rpcUrl, "anvil_reorg", [REORG, []]);
       await isWhole(protocol);
@@ -219,6 +221,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
     counts.reorgs++;
   }), () => 40_000);
   loop(() => calm(async () => {
+    if (ending) return;
     say("the chain stops");
     await still(() => world.chain.stop());
     world.chain = await startChain({ port: world.chainPort, stateFile: `${world.folder}/first.json`, keepEvery: 3600 });
@@ -230,13 +233,18 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
     say("the chain is back");
   }), () => 90_000);
   const send = (...call) => alone(() => protocol.send(...call)).catch(() => {});
-  // The cheat takes what it can and answers with noise.
-  loop(async () => {
+  const isOver = ({ state }) => state === SETTLED || state === REJECTED || state === EXPIRED;
+  const all = async () => {
     const count = await protocol.read("Jobs", "jobCount");
-    const jobs = await protocol.read("Jobs", "jobs", [count > 100n ? count - 100n : 0n, 100n]);
-    const first = count > 100n ? count - 99n : 1n;
-    for (const [i, job] of jobs.entries()) {
-      const id = first + BigInt(i);
+    const pages = [];
+    for (let offset = 0n; offset < count; offset += 200n) pages.push(await protocol.read("Jobs", "jobs", [offset, 200n]));
+    return pages.flat();
+  };
+  // The cheat takes what it can, answers with noise, and follows each lie to its end.
+  const lies = new Map();
+  loop(async () => {
+    for (const [i, job] of (await all()).entries()) {
+      const id = BigInt(i + 1);
       if (job.state === OPEN && Math.random() < 0.03) await send(cheat, "Jobs", "claim", [id, 0n], bond);
       if (job.worker !== cheat.address) continue;
       if (job.state === CLAIMED) {
@@ -249,15 +257,7 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
       if (job.state === REVEALED && lies.has(id)) await send(cheat, "Jobs", "settle", [id, lies.get(id)]);
     }
   }, () => 3_000);
-  const lies = new Map();
 
-  const isOver = ({ state }) => state === SETTLED || state === REJECTED || state === EXPIRED;
-  const all = async () => {
-    const count = await protocol.read("Jobs", "jobCount");
-    const pages = [];
-    for (let offset = 0n; offset < count; offset += 200n) pages.push(await protocol.read("Jobs", "jobs", [offset, 200n]));
-    return pages.flat();
-  };
   let [nonce, told] = [0, 0];
   for (;;) {
     assert.equal(brokenChain, null);
@@ -278,9 +278,12 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
   // What is under way comes to its end; what nobody takes any more is taken back.
   for (;;) {
     assert.equal(brokenChain, null);
-    const jobs = await calm(all);
-    const live = jobs.map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
-    if (live.length === 0) break;
+    const live = await calm(async () => {
+      const live = (await all()).map((job, i) => [BigInt(i + 1), job]).filter(([, job]) => !isOver(job));
+      ending = live.length === 0;
+      return live;
+    });
+    if (ending) break;
     if (Date.now() - told > 20_000 && (told = Date.now())) {
       say(`${live.length} left: ${live.slice(0, 8).map(([id, { state, caseId }]) => `${id} ${STATES[state]}${caseId ? ` (case ${caseId})` : ""}`)}`);
       for (const { name, node } of nodes) console.log(`# ${name}: ${node.lines.filter((line) => line.includes("WARN") || line.includes("ERROR")).slice(-2).map((line) => line.slice(0, 400)).join("\n#   ")}`);
@@ -291,18 +294,19 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
     }
     await pause(2_000);
   }
-  await protocol.nextEpoch();
-  await protocol.nextEpoch();
-  await protocol.nextEpoch();
-  const now = await protocol.read("Scores", "currentEpoch");
+  // Three epochs pass, in pieces: anvil takes a while for the blocks of one.
+  const epoch = () => calm(() => protocol.read("Scores", "currentEpoch"));
+  for (const last = (await epoch()) + 3n; (await epoch()) < last;) await calm(() => protocol.chain.mine({ blocks: 20 }));
+  const now = await epoch();
 
-  const jobs = await all();
-  const raw = await protocol.chain.request({ method: "eth_getLogs", params: [{ address: protocol.model, fromBlock: "0x0" }] });
+  const jobs = await calm(all);
+  const logsOf = (address) => calm(() => protocol.chain.request({ method: "eth_getLogs", params: [{ address, fromBlock: "0x0" }] }));
+  const raw = await logsOf(protocol.model);
   const settled = parseEventLogs({ abi: ABI.Model, logs: raw, eventName: "JobSettled" }).map(({ args }) => args);
   // Every epoch that anybody scored in is divided by now, or soon.
   const epochs = [...new Set(parseEventLogs({
     abi: ABI.Scores, eventName: "Scored",
-    logs: await protocol.chain.request({ method: "eth_getLogs", params: [{ address: protocol.contracts.Scores, fromBlock: "0x0" }] }),
+    logs: await logsOf(protocol.contracts.Scores),
   }).filter(({ args }) => args.model === protocol.model).map(({ args }) => args.epoch))];
   const statuses = new Map();
   for (let tries = 0; tries < 600; tries++) {

@@ -19,7 +19,7 @@ build_page() {
   # The splitter follows relocations. Views of erased type compile to a tenth less code; the page itself computes
   # nothing that SIMD would speed up.
   run cargo-page "building the page" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    RUSTFLAGS='--cfg getrandom_backend="wasm_js" --cfg erase_components' \
+    RUSTFLAGS="--cfg getrandom_backend=\"wasm_js\" --cfg erase_components$(remap_paths)" \
     cargo rustc --profile page --locked --target "$WASM_TARGET" -p delea-app --bin delea-app -- -C link-arg=--emit-relocs
   work=$(mktemp -d)
   run split-page "splitting the page" wasm-split-cli --target web --out-name delea-app \
@@ -86,7 +86,7 @@ worker_inputs() {
     --no-default-features --features "$features" | sed -E 's/ \((\/[^)]*|proc-macro|\*)\)//g' | LC_ALL=C sort -u
   sed -n '/^# The page/,/^# Native/p' Cargo.toml
   cat .cargo/config.toml
-  declare -f build_worker
+  declare -f build_worker remap_paths
   worker_sources "$features" | LC_ALL=C sort | xargs sha256sum
 }
 
@@ -117,6 +117,12 @@ worker_key() {
   cat "$CACHE/workers/$1.key"
 }
 
+# Flags that leave the folders of whoever builds out of the bytes, which are then the same for everybody.
+remap_paths() {
+  local folder
+  for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do printf ' --remap-path-prefix=%s=' "$folder"; done
+}
+
 # build_worker NAME BINARY PROFILE LINK-LEVEL WASM-OPT-LEVEL FEATURES RANDOMNESS
 #
 # Those whose names begin with "graph" are the same programs with the interpreter of uploaded models in
@@ -135,7 +141,7 @@ build_worker() {
   [ -e "$out/$name-worker.js" ] && return
   say "Building the $name worker"
   run "cargo-$name" "building the $name worker" env ${WASM_TOOLCHAIN:+RUSTUP_TOOLCHAIN=$WASM_TOOLCHAIN} \
-    RUSTFLAGS="-C target-feature=+simd128 --cfg getrandom_backend=\"$randomness\"" \
+    RUSTFLAGS="-C target-feature=+simd128 --cfg getrandom_backend=\"$randomness\"$(remap_paths)" \
     cargo rustc --profile "$profile" --locked --target "$WASM_TARGET" -p delea-model-runtime \
     --no-default-features --features "$features" --bin "$bin" -- -C opt-level="$link"
   work=$(mktemp -d)

@@ -4,15 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RuntimeError, content::Digest, limits, spec::ModelSpec};
 
-/// The one format this runtime reads and writes.
-pub const FORMAT: &str = "delea-model-1";
+/// A manifest in its file, whose `format` says which kind it is.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "format")]
+enum Format<M> {
+    #[serde(rename = "delea-model-1")]
+    One(M),
+}
 
 /// A model's description, spec, data set and training recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Always [`FORMAT`].
-    pub format: String,
     /// Title shown on cards.
     pub name: String,
     /// One or two sentences for a newcomer.
@@ -136,11 +139,8 @@ impl Manifest {
     /// # Errors
     /// [`RuntimeError::BadFile`] for what is no manifest, else the first setting out of bounds.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RuntimeError> {
-        let manifest: Self = serde_json::from_slice(bytes)
+        let Format::One(manifest): Format<Self> = serde_json::from_slice(bytes)
             .map_err(|error| RuntimeError::file("model manifest", error.to_string()))?;
-        if manifest.format != FORMAT {
-            return Err(RuntimeError::bounds("manifest format", manifest.format, FORMAT));
-        }
         manifest.spec.validate()?;
         manifest.training.validate()?;
         manifest.spec.check_memory(manifest.training.batch_size)?;
@@ -149,6 +149,6 @@ impl Manifest {
 
     /// The bytes that are published and hashed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(&Format::One(self)).unwrap_or_default()
     }
 }

@@ -102,28 +102,33 @@ impl Lesson {
             pixels.extend(seen.into_iter().map(pixel));
         }
         let (mut train, mut held_out): (Vec<u32>, Vec<u32>) = ((1..=views).collect(), vec![0]);
-        let ramp = Ramp::of(&self.pixels);
         // A style changes pictures of every name, so what these were is shown twice as often.
-        let passes: &[Option<&Ramp>] = match self.aim {
-            Aim::Subject => &[None],
-            Aim::Style => &[None, Some(&ramp), None],
+        let passes = match self.aim {
+            Aim::Subject => vec![None],
+            Aim::Style => vec![None, Some(Ramp::of(&self.pixels)), None],
         };
-        let mut first = views + 1;
-        for ramp in passes {
-            for number in 0..prior.len() as u32 {
-                let start = inputs.len();
-                prior.push_input(number, &mut inputs);
-                let mut picture = Vec::new();
-                prior.push_values(number, &mut picture);
-                if let Some(ramp) = ramp {
-                    behind(&mut inputs[start..start + sizes.length], &own);
-                    ramp.colour(&mut picture);
-                }
-                pixels.extend(picture.into_iter().map(pixel));
+        let mut next = views + 1;
+        let mut show = |number: u32, ramp: Option<&Ramp>| {
+            let start = inputs.len();
+            prior.push_input(number, &mut inputs);
+            let mut picture = Vec::new();
+            prior.push_values(number, &mut picture);
+            if let Some(ramp) = ramp {
+                behind(&mut inputs[start..start + sizes.length], &own);
+                ramp.colour(&mut picture);
             }
-            train.extend(prior.train.iter().map(|number| first + number));
-            held_out.extend(prior.held_out.iter().map(|number| first + number));
-            first += prior.len() as u32;
+            pixels.extend(picture.into_iter().map(pixel));
+        };
+        for (pass, ramp) in passes.iter().enumerate() {
+            // What is shown again is measured once.
+            let measured = if pass < 2 { &prior.held_out[..] } else { &[] };
+            for (side, numbers) in [(&mut train, &prior.train[..]), (&mut held_out, measured)] {
+                for number in numbers {
+                    show(*number, ramp.as_ref());
+                    side.push(next);
+                    next += 1;
+                }
+            }
         }
         Ok(Dataset {
             header: DatasetHeader {
@@ -236,7 +241,7 @@ mod tests {
         let pixels = [255, 0, 0, 255].repeat(STORED * STORED);
         let style = Lesson { aim: Aim::Style, pixels: pixels.into(), ..lesson("zorp") };
         let data = style.dataset(&painter(), &prior(), 1).unwrap();
-        assert_eq!((data.len(), data.train.len(), data.held_out.len()), (23, 19, 4));
+        assert_eq!((data.len(), data.train.len(), data.held_out.len()), (22, 19, 3));
         let mut words = Vec::new();
         data.push_input(19, &mut words);
         assert_eq!(words[..2], [1.0, 3.0], "a cat, and the style's word");

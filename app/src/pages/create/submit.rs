@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use delea_model_runtime::{
-    manifest::{FORMAT, Manifest, TrainingConfig},
+    manifest::{Manifest, TrainingConfig},
     message::{Bytes, Event, Request},
     spec::ModelSpec,
 };
@@ -151,7 +151,6 @@ async fn make(
     }
     stage.try_set(Some(2));
     let manifest = Manifest {
-        format: FORMAT.to_owned(),
         name: terms.name.clone(),
         description: terms.description,
         runtime: settings.workers.of(&spec).runtime,

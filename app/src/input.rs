@@ -110,11 +110,23 @@ const MOST_PIXELS: u64 = 64_000_000;
 /// Bytes at a file's beginning in which its size is looked for.
 const HEAD: f64 = 262_144.0;
 
-/// A picture file's RGBA pixels, width and height, the longer side at most [`LARGEST`] pixels, turned as its camera says.
+/// A picture file, read.
+pub(crate) struct Picture {
+    /// RGBA, row by row, the longer side at most [`LARGEST`] pixels, turned as its camera says.
+    pub(crate) rgba: Vec<u8>,
+    /// Columns.
+    pub(crate) width: usize,
+    /// Rows.
+    pub(crate) height: usize,
+    /// Whether the file has more pictures after this one.
+    pub(crate) moves: bool,
+}
+
+/// Reads a picture file.
 ///
 /// # Errors
 /// [`InputError`] for what is no picture, or one too large.
-pub(crate) async fn picture(file: &File) -> Result<(Vec<u8>, usize, usize), InputError> {
+pub(crate) async fn picture(file: &File) -> Result<Picture, InputError> {
     check_size(&file.name(), file.size() as u64)?;
     if file.type_() == "image/svg+xml" {
         return Err(InputError::Drawing(file.name()));
@@ -133,14 +145,32 @@ pub(crate) async fn picture(file: &File) -> Result<(Vec<u8>, usize, usize), Inpu
             limit: million(limit),
         });
     }
-    decode(file).await.ok_or_else(bad)
+    let (rgba, width, height) = decode(file).await.ok_or_else(bad)?;
+    Ok(Picture { rgba, width, height, moves: moves(&head) })
 }
 
-/// Width and height of a PNG or a JPEG, from its first bytes: decoding a picture that is too large would come too late.
+/// Whether a GIF, PNG or WebP is animated: each says so in its first bytes.
+fn moves(head: &[u8]) -> bool {
+    let mark: &[u8] = match head {
+        [b'G', b'I', b'F', ..] => b"NETSCAPE2.0",
+        [0x89, b'P', b'N', b'G', ..] => b"acTL",
+        [b'R', b'I', b'F', b'F', ..] => b"ANIM",
+        _ => return false,
+    };
+    head.windows(mark.len()).any(|part| part == mark)
+}
+
+/// Width and height of a PNG, a JPEG or a GIF, from its first bytes: decoding a picture that is too large would come too late.
 fn sides(head: &[u8]) -> Option<(u32, u32)> {
     let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
     if head.starts_with(b"\x89PNG") {
         return Some((number(head.get(16..20)?), number(head.get(20..24)?)));
+    }
+    if head.starts_with(b"GIF8") {
+        let [_, _, _, _, _, _, width, width_high, height, height_high, ..] = *head else {
+            return None;
+        };
+        return Some((number(&[width_high, width]), number(&[height_high, height])));
     }
     if !head.starts_with(&[0xff, 0xd8]) {
         return None;
@@ -204,6 +234,7 @@ mod tests {
         assert_eq!(sides(&jpeg), Some((512, 256)));
         assert_eq!(sides(&jpeg[..9]), None);
         assert_eq!(sides(b"GIF89a"), None);
+        assert_eq!(sides(b"GIF89a\x01\x02\x03\x04"), Some((0x201, 0x403)));
     }
 
     #[test]

@@ -172,6 +172,30 @@ test("files that are no pictures are named", async ({ page, world }) => {
   await expect(page.getByText("One word of letters and digits.")).toBeVisible();
 });
 
+// Written by Pillow: see tests/models/make_pictures.py.
+test("pictures of printers, cameras and those that move are seen as they look", async ({ page, world }) => {
+  await page.goto(`${world.url}/studio`);
+  const crop = page.getByTestId("crop").locator("canvas");
+  const told = page.locator("#teach-file-problem");
+  // Which parts of a pixel's colour are strong.
+  const colour = (x, y) => crop.evaluate((canvas, [x, y]) => {
+    const [red, green, blue] = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
+    return [red, green, blue].map((part) => Number(part > 127)).join("");
+  }, [x, y]);
+  const seen = async (name, places) => {
+    await page.getByTestId("teach-file").setInputFiles(`tests/models/${name}`);
+    for (const [x, y, expected] of places) await expect.poll(() => colour(x, y), { message: `${name} at ${x}, ${y}` }).toBe(expected);
+  };
+  await seen("print.jpg", [[4, 16, "011"], [27, 16, "110"]]);
+  await seen("turned.jpg", [[27, 4, "001"], [27, 27, "001"], [4, 4, "100"], [4, 27, "100"]]);
+  await expect(told).toHaveText("");
+  await seen("wave.gif", [[16, 16, "010"]]);
+  await expect(told).toHaveText("wave.gif moves; its first picture is taken.");
+  await picture(page, "studio-moving");
+  await seen("print.jpg", [[4, 16, "011"]]);
+  await expect(told).toHaveText("");
+});
+
 // Written by PyTorch and PEFT: see tests/models/make_painter.py.
 const written = (...names) => names.map((name) => `tests/models/${name}`);
 

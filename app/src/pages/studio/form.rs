@@ -25,7 +25,7 @@ use crate::{
     },
     format,
     image::stored,
-    input,
+    input::{self, Picture},
     jobs::{
         check::say,
         studio::{Recipe, Start, Worn, picture, pixels, seed},
@@ -249,7 +249,7 @@ pub(super) fn Form() -> impl IntoView {
         let side = studio.base().map_or(0, |base| base.painter.sizes.side);
         spawn_local(async move {
             match input::picture(&file).await {
-                Ok((rgba, width, height)) => {
+                Ok(Picture { rgba, width, height, .. }) => {
                     let small = stored(&rgba, (width, height), (0.5, 0.5), 1.0);
                     studio.problem.set(None);
                     studio.start.set(Some(pixels(&View::PLAIN.of(&small, STORED, side))));

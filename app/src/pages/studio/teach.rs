@@ -27,7 +27,7 @@ use crate::{
     },
     format,
     image::stored,
-    input,
+    input::{self, Picture},
     jobs::{
         check::say,
         lesson::{self, Kept, Learnt, Plan},
@@ -122,6 +122,7 @@ fn Begin() -> impl IntoView {
         at: RwSignal::new((0.5, 0.5)),
     };
     let problem = RwSignal::new(None::<String>);
+    let moving = RwSignal::new(None::<String>);
     let reading = RwSignal::new(false);
     let word = RwSignal::new("zorp".to_owned());
     let class = RwSignal::new(String::new());
@@ -132,9 +133,12 @@ fn Begin() -> impl IntoView {
         let Some(file) = files.into_iter().next() else { return };
         reading.set(true);
         problem.set(None);
+        moving.set(None);
         spawn_local(async move {
             match input::picture(&file).await {
-                Ok((rgba, width, height)) => {
+                Ok(Picture { rgba, width, height, moves }) => {
+                    let words = || format!("{} moves; its first picture is taken.", file.name());
+                    moving.set(moves.then(words));
                     crop.zoom.set(1.0);
                     crop.at.set((0.5, 0.5));
                     crop.source.set(Some(Arc::new(Source { rgba, width, height })));
@@ -225,6 +229,7 @@ fn Begin() -> impl IntoView {
         />
         <p id="teach-file-problem" role="alert">
             {move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}
+            {move || moving.get()}
             {move || reading.get().then(|| view! { <span class="busy">{icons::spinner()} " Reading the picture…"</span> })}
         </p>
         <Show when=ready>

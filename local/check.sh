@@ -107,7 +107,7 @@ check_reproducible() {
   first=$(cat "$WORKERS"/cpu-worker-*.wasm | sha256sum)
   rm -rf "$away"
   mkdir -p "$away/checkout" "$away/cargo/registry"
-  git ls-files -z | xargs -0 tar -c | tar -x -C "$away/checkout"
+  git ls-files -z | tar -c --null -T - | tar -x -C "$away/checkout"
   cp -r "$cargo"/registry/{cache,index} "$away/cargo/registry/"
   [ ! -e "$cargo/config.toml" ] || cp "$cargo/config.toml" "$away/cargo/"
   second=$(

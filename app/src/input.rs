@@ -167,10 +167,8 @@ fn sides(head: &[u8]) -> Option<(u32, u32)> {
         return Some((number(head.get(16..20)?), number(head.get(20..24)?)));
     }
     if head.starts_with(b"GIF8") {
-        let [_, _, _, _, _, _, width, width_high, height, height_high, ..] = *head else {
-            return None;
-        };
-        return Some((number(&[width_high, width]), number(&[height_high, height])));
+        let little = |at| Some(number(&[*head.get(at + 1)?, *head.get(at)?]));
+        return Some((little(6)?, little(8)?));
     }
     if !head.starts_with(&[0xff, 0xd8]) {
         return None;
@@ -235,6 +233,15 @@ mod tests {
         assert_eq!(sides(&jpeg[..9]), None);
         assert_eq!(sides(b"GIF89a"), None);
         assert_eq!(sides(b"GIF89a\x01\x02\x03\x04"), Some((0x201, 0x403)));
+    }
+
+    #[test]
+    fn what_moves_is_told_by_its_mark() {
+        assert!(moves(b"GIF89a..NETSCAPE2.0"));
+        assert!(moves(b"\x89PNG\r\n\x1a\n....acTL"));
+        assert!(moves(b"RIFF....WEBPVP8X....ANIM"));
+        assert!(!moves(b"GIF89a..acTL"));
+        assert!(!moves(b"\xff\xd8NETSCAPE2.0"));
     }
 
     #[test]

@@ -166,8 +166,9 @@ test(`${JOBS} jobs, while everything breaks`, { timeout: 5_400_000 }, async (t) 
 
   const start = Date.now();
   const say = (words) => console.log(`# ${Math.round((Date.now() - start) / 1000)} s: ${words}`);
+  let over = false;
   // Whether no job is left: what ended stays so from then on.
-  let [over, ending] = [false, false];
+  let ending = false;
   let busy = Promise.resolve();
   // One thing at a time may be done to the chain itself.
   const alone = (work) => (busy = busy.then(work, work));

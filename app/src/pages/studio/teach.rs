@@ -45,18 +45,11 @@ const BESIDE: &str = "red apple";
 /// A picture that was chosen, and which square of it is taken. Copy.
 #[derive(Clone, Copy)]
 struct Crop {
-    source: RwSignal<Option<Arc<Source>>>,
+    source: RwSignal<Option<Arc<Picture>>>,
     /// How much larger than whole.
     zoom: RwSignal<f64>,
     /// Middle of the square, as shares of width and height.
     at: RwSignal<(f64, f64)>,
-}
-
-/// RGBA pixels.
-struct Source {
-    rgba: Vec<u8>,
-    width: usize,
-    height: usize,
 }
 
 impl Crop {
@@ -64,7 +57,7 @@ impl Crop {
     fn pixels(self) -> Option<Vec<u8>> {
         let source = self.source.get()?;
         let (zoom, (x, y)) = (self.zoom.get(), self.at.get());
-        let Source { rgba, width, height } = &*source;
+        let Picture { rgba, width, height, .. } = &*source;
         Some(stored(rgba, (*width, *height), (x, y), zoom))
     }
 
@@ -136,12 +129,12 @@ fn Begin() -> impl IntoView {
         moving.set(None);
         spawn_local(async move {
             match input::picture(&file).await {
-                Ok(Picture { rgba, width, height, moves }) => {
+                Ok(picture) => {
                     let words = || format!("{} moves; its first picture is taken.", file.name());
-                    moving.set(moves.then(words));
+                    moving.set(picture.moves.then(words));
                     crop.zoom.set(1.0);
                     crop.at.set((0.5, 0.5));
-                    crop.source.set(Some(Arc::new(Source { rgba, width, height })));
+                    crop.source.set(Some(Arc::new(picture)));
                 }
                 Err(error) => problem.set(Some(say(error))),
             }

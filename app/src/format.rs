@@ -1,6 +1,7 @@
 //! Numbers as people read them: token amounts, shares, counts, durations, sizes, addresses.
 
 use alloy_primitives::{Address, U256};
+use delea_model_runtime::spec::Task;
 
 /// Decimals of every model's token.
 const DECIMALS: usize = 18;
@@ -64,6 +65,17 @@ fn group(digits: &str) -> String {
 /// A count: `12,345`.
 pub(crate) fn count(value: u64) -> String {
     group(&value.to_string())
+}
+
+/// What a model's accuracy is the share of; most are classifiers, so one that is not known yet is taken for one.
+pub(crate) fn measure(task: Option<&Task>) -> &'static str {
+    match task {
+        Some(Task::Regression { .. }) => "Variation explained",
+        Some(Task::Reconstruction) => "Drawn right",
+        Some(Task::NextToken { .. }) => "Letters foretold",
+        Some(Task::Painting { .. }) => "Noise told from picture",
+        Some(Task::Classification { .. }) | None => "Right answers",
+    }
 }
 
 /// A share of one million as a percentage: `97.4 %`.

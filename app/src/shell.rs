@@ -22,9 +22,7 @@ use crate::{
     },
     config::Config,
     load::Load,
-    pages::{
-        account, create, explore::Explore, job, model::ModelPage, not_found::NotFound, studio, work,
-    },
+    pages::{account, create, explore::Explore, job, model, not_found::NotFound, studio, work},
 };
 
 /// The whole page.
@@ -109,12 +107,12 @@ fn Running(
                 <ScrollToTop/>
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=Explore/>
-                    <Route path=path!("/create") view=|| later(create::page, ())/>
-                    <Route path=path!("/job/:id") view=|| later(job::page, ())/>
-                    <Route path=path!("/studio") view=|| later(studio::page, ())/>
-                    <Route path=path!("/work") view=|| later(work::page, ())/>
-                    <Route path=path!("/account") view=|| later(account::page, ())/>
-                    <Route path=path!("/model/:address/:tab?") view=ModelPage/>
+                    <Route path=path!("/create") view=|| later(create::page)/>
+                    <Route path=path!("/job/:id") view=|| later(job::page)/>
+                    <Route path=path!("/studio") view=|| later(studio::page)/>
+                    <Route path=path!("/work") view=|| later(work::page)/>
+                    <Route path=path!("/account") view=|| later(account::page)/>
+                    <Route path=path!("/model/:address/:tab?") view=|| later(model::page)/>
                 </Routes>
             </main>
             <footer class="footer">

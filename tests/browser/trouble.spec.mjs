@@ -19,6 +19,24 @@ test("a reload in the middle of a training goes on where it was", async ({ page,
   await page.getByTestId("start-training").waitFor();
 });
 
+test("a training goes on once its code is here, on whichever page the visitor comes back to", async ({ page, world }) => {
+  await openModel(page, world);
+  await start(page, { device: "cpu", steps: 3000 });
+  await atStep(page, 400);
+  const asked = [];
+  await page.route("**/split_model*.wasm", (route) => {
+    asked.push(route.request().url());
+    return asked.length === 1 ? route.abort() : route.continue();
+  });
+  await page.goto(world.url);
+  await page.getByTestId("training-chip").click();
+  await expect(status(page, "training")).toBeVisible();
+  expect(asked).toHaveLength(2);
+  expect(await step(page)).toBeGreaterThan(50);
+  await page.getByTestId("cancel-training").click();
+  await page.getByTestId("start-training").waitFor();
+});
+
 test("training goes on while the visitor looks around", async ({ page, world }) => {
   await openModel(page, world);
   await start(page, { device: "cpu", steps: 1000 });

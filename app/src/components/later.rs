@@ -11,23 +11,22 @@ use crate::{
 };
 
 /// What such a part is once it is here: the function that draws it.
-pub(crate) type Draw<T = ()> = fn(T) -> AnyView;
+pub(crate) type Draw = fn() -> AnyView;
 
 /// What fetching it gives.
-pub(crate) type Fetched<T = ()> = Result<Draw<T>, SplitLoaderError>;
+pub(crate) type Fetched = Result<Draw, SplitLoaderError>;
 
-/// Fetches a part by `fetch`, a function marked `wasm_split`, and draws it with `with`.
-pub(crate) fn later<T, F>(fetch: fn() -> F, with: T) -> impl IntoView
+/// Fetches a part by `fetch`, a function marked `wasm_split`, and draws it.
+pub(crate) fn later<F>(fetch: fn() -> F) -> impl IntoView
 where
-    T: Copy + Send + Sync + 'static,
-    F: Future<Output = Fetched<T>> + 'static,
+    F: Future<Output = Fetched> + 'static,
 {
     let tries = RwSignal::new(0u32);
     let code = use_load(move || Some(tries.get()), move |_| fetch());
     let again = Callback::new(move |()| tries.update(|n| *n += 1));
     move || match code.get() {
         Load::Waiting => view! { <Skeleton lines=6/> }.into_any(),
-        Load::Ready(draw) => draw(with),
+        Load::Ready(draw) => draw(),
         Load::Failed(_) => view! { <NotFetched again/> }.into_any(),
     }
 }

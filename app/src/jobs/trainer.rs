@@ -12,6 +12,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::reactive::owner::LocalStorage;
 use wasm_bindgen_futures::spawn_local;
+use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
 use super::{
     client::Client,
@@ -33,6 +34,20 @@ const GPU_WORK: u64 = 40_000_000;
 
 /// Milliseconds that a worker has to stop.
 const CANCEL_MS: u32 = 5_000;
+/// Milliseconds until the code that trains is asked for again.
+const FETCH_MS: u32 = 5_000;
+
+/// What the frame around every page has done by the code that trains.
+struct Engine {
+    take_up: fn(Trainer),
+    cancel: fn(Trainer),
+}
+
+/// The code that trains, fetched apart: a visit that only looks needs none of it.
+#[wasm_split(model, fallible)]
+fn engine() -> Result<Engine, SplitLoaderError> {
+    Ok(Engine { take_up: Trainer::take_up, cancel: Trainer::cancel })
+}
 
 /// Handles to the training. Copy.
 #[derive(Clone, Copy)]
@@ -104,6 +119,25 @@ impl Trainer {
 
     /// Takes up what the last visit left: a running job goes on, a paused one waits.
     pub(crate) fn restore(self) {
+        if keep::job().is_none() {
+            return;
+        }
+        spawn_local(async move {
+            loop {
+                match engine().await {
+                    Ok(engine) => return (engine.take_up)(self),
+                    // The connection is away; the job stays where it is kept.
+                    Err(_) => TimeoutFuture::new(FETCH_MS).await,
+                }
+            }
+        });
+    }
+
+    fn take_up(self) {
+        // While the code was fetched, the visitor may have started another training.
+        if self.state.with_untracked(|state| state.phase.is_open()) {
+            return;
+        }
         let Some(job) = keep::job() else { return };
         if job.paused {
             let notice = Some("This training was paused on your last visit.".to_owned());
@@ -184,10 +218,14 @@ impl Trainer {
 
     /// Ends everything that belongs to a chain which is no more.
     pub(crate) fn forget_chain(self) {
-        if self.state.with_untracked(|state| state.phase != Phase::Idle) {
-            self.cancel();
-        }
-        spawn_local(keep::forget_chain());
+        spawn_local(async move {
+            if self.state.with_untracked(|state| state.phase != Phase::Idle)
+                && let Ok(engine) = engine().await
+            {
+                (engine.cancel)(self);
+            }
+            keep::forget_chain().await;
+        });
     }
 
     fn tell(self, request: Request) {

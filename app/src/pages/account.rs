@@ -31,7 +31,7 @@ use crate::{
 /// The page's code, fetched apart.
 #[wasm_split(pages, fallible)]
 pub(crate) fn page() -> Fetched {
-    Ok(|()| view! { <AccountPage/> }.into_any())
+    Ok(|| view! { <AccountPage/> }.into_any())
 }
 
 /// The page.

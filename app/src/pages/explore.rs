@@ -14,6 +14,7 @@ use crate::{
     },
     format,
     load::{Load, use_load},
+    pages::model,
     store::documents,
 };
 
@@ -108,17 +109,21 @@ fn ModelCard(
 ) -> impl IntoView {
     let app = use_app();
     let digest = summary.manifest;
-    let manifest = use_load(
+    let card = use_load(
         move || Some(digest),
-        move |digest| async move { documents::manifest(&app.config(), digest).await },
+        move |digest| async move { documents::card(&app.config(), digest).await },
     );
     let base = format!("/model/{}", summary.model);
-    let description = move || match manifest.get() {
-        Load::Ready(manifest) => manifest.description.clone(),
+    let description = move || match card.get() {
+        Load::Ready(card) => card.description.clone(),
         Load::Waiting => "…".to_owned(),
         Load::Failed(_) => "Its description could not be fetched.".to_owned(),
     };
     let trained = summary.trainings() > 0;
+    let measure = move || match trained {
+        true => card.with(|card| format::measure(card.ready().map(|card| card.task()))),
+        false => "Be the first",
+    };
     let accuracy =
         if trained { format::ppm(summary.accuracy_ppm) } else { "no training yet".to_owned() };
     let symbol = summary.symbol.clone();
@@ -126,7 +131,9 @@ fn ModelCard(
     let amount =
         |value| format!("{} {}", format::tokens_short(summary.shown(value)), summary.symbol);
     view! {
-        <article class="card model-card" data-testid="model-card" data-address=summary.model.to_string()>
+        <article class="card model-card" data-testid="model-card" data-address=summary.model.to_string()
+            on:pointerenter=move |_| spawn_local(async { let _ = model::page().await; })
+        >
             <header class="card-head">
                 <Identicon address=summary.model/>
                 <div>
@@ -135,7 +142,7 @@ fn ModelCard(
                 </div>
                 <div class="card-accuracy">
                     <strong data-testid="card-accuracy">{accuracy}</strong>
-                    <span>{if trained { "right answers" } else { "be the first" }}</span>
+                    <span>{measure}</span>
                 </div>
             </header>
             <p class="card-text">{description}</p>

@@ -49,7 +49,7 @@ struct Shown {
 /// The page's code, fetched apart.
 #[wasm_split(pages, fallible)]
 pub(crate) fn page() -> Fetched {
-    Ok(|()| view! { <JobPage/> }.into_any())
+    Ok(|| view! { <JobPage/> }.into_any())
 }
 
 /// The page.

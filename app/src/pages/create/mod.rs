@@ -165,7 +165,7 @@ pub(crate) fn Publish(
 /// The page's code, fetched apart.
 #[wasm_split(pages, fallible)]
 pub(crate) fn page() -> Fetched {
-    Ok(|()| view! { <Create/> }.into_any())
+    Ok(|| view! { <Create/> }.into_any())
 }
 
 /// The page.

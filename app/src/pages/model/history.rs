@@ -16,7 +16,6 @@ use crate::{
     chain::{history, jobs::Settled, rpc::RpcError},
     components::{
         address::{AddressTag, CopyButton},
-        later::{Fetched, wasm_split},
         more::More,
         states::{Empty, Failure, Skeleton},
     },
@@ -34,15 +33,9 @@ struct Log {
     times: HashMap<u64, u64>,
 }
 
-/// The tab's code, fetched apart.
-#[wasm_split(model, fallible)]
-pub(super) fn tab() -> Fetched<ModelView> {
-    Ok(|model| view! { <History model/> }.into_any())
-}
-
 /// The tab.
 #[component]
-fn History(
+pub(super) fn History(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

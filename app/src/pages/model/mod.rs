@@ -20,7 +20,7 @@ mod weights_watch;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
-use delea_model_runtime::{manifest::Manifest, spec::Task};
+use delea_model_runtime::manifest::Manifest;
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
 
@@ -32,7 +32,7 @@ use crate::{
     },
     components::{
         address::Identicon,
-        later::later,
+        later::{Fetched, wasm_split},
         states::{Failure, Skeleton, set_title},
     },
     format,
@@ -80,13 +80,7 @@ impl ModelView {
 
     /// What its accuracy is the share of.
     pub(crate) fn measure(self) -> &'static str {
-        self.manifest.with(|manifest| match manifest.ready().map(|m| &m.spec.task) {
-            Some(Task::Regression { .. }) => "Variation explained",
-            Some(Task::Reconstruction) => "Drawn right",
-            Some(Task::NextToken { .. }) => "Letters foretold",
-            Some(Task::Painting { .. }) => "Noise told from picture",
-            Some(Task::Classification { .. }) | None => "Right answers",
-        })
+        self.manifest.with(|manifest| format::measure(manifest.ready().map(|m| &m.spec.task)))
     }
 
     /// The connected account's tokens, if there is an account and they were read.
@@ -95,9 +89,15 @@ impl ModelView {
     }
 }
 
+/// The page's code, fetched apart.
+#[wasm_split(model, fallible)]
+pub(crate) fn page() -> Fetched {
+    Ok(|| view! { <ModelPage/> }.into_any())
+}
+
 /// The page of one model.
 #[component]
-pub(crate) fn ModelPage() -> impl IntoView {
+fn ModelPage() -> impl IntoView {
     let params = use_params_map();
     let address =
         Memo::new(move |_| params.with(|p| p.get("address")).map(|a| a.parse::<Address>().ok()));
@@ -217,11 +217,11 @@ fn Tabs(
     });
     let content = move || match tab.get().as_str() {
         "" => view! { <overview::Overview model/> }.into_any(),
-        "train" => later(train::tab, model).into_any(),
-        "use" => later(use_model::tab, model).into_any(),
-        "token" => later(token::tab, model).into_any(),
-        "history" => later(history::tab, model).into_any(),
-        "scores" => later(scores::tab, model).into_any(),
+        "train" => view! { <train::Train model/> }.into_any(),
+        "use" => view! { <use_model::UseModel model/> }.into_any(),
+        "token" => view! { <token::Token model/> }.into_any(),
+        "history" => view! { <history::History model/> }.into_any(),
+        "scores" => view! { <scores::Scores model/> }.into_any(),
         _ => view! { <super::not_found::NotFound/> }.into_any(),
     };
     let trained = Memo::new(move |_| summary.with(|s| s.trainings() > 0));

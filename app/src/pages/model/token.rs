@@ -17,7 +17,6 @@ use crate::{
     components::{
         address::AddressTag,
         field::TextField,
-        later::{Fetched, wasm_split},
         plot::{Plot, Series},
         states::Meter,
         toasts::Kind,
@@ -29,15 +28,9 @@ use crate::{
 /// Reference trainings that the curves look ahead.
 const AHEAD: usize = 100;
 
-/// The tab's code, fetched apart.
-#[wasm_split(model, fallible)]
-pub(super) fn tab() -> Fetched<ModelView> {
-    Ok(|model| view! { <Token model/> }.into_any())
-}
-
 /// The tab.
 #[component]
-fn Token(
+pub(super) fn Token(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

@@ -12,7 +12,6 @@ use crate::{
     components::{
         field::{Radio, Slider},
         icons,
-        later::{Fetched, wasm_split},
         plot::{Plot, Series},
         states::{Failure, Skeleton},
     },
@@ -38,15 +37,9 @@ enum Show {
     Failed,
 }
 
-/// The tab's code, fetched apart.
-#[wasm_split(model, fallible)]
-pub(super) fn tab() -> Fetched<ModelView> {
-    Ok(|model| view! { <Train model/> }.into_any())
-}
-
 /// The tab.
 #[component]
-fn Train(
+pub(super) fn Train(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

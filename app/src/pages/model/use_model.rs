@@ -24,7 +24,6 @@ use crate::{
     components::{
         field::Radio,
         icons,
-        later::{Fetched, wasm_split},
         states::{Failure, Skeleton},
     },
     jobs::{asking, trainer::sentence},
@@ -32,15 +31,9 @@ use crate::{
     store::{blobs, preview},
 };
 
-/// The tab's code, fetched apart.
-#[wasm_split(model, fallible)]
-pub(super) fn tab() -> Fetched<ModelView> {
-    Ok(|model| view! { <UseModel model/> }.into_any())
-}
-
 /// The tab.
 #[component]
-fn UseModel(
+pub(super) fn UseModel(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

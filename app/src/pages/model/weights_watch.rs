@@ -9,10 +9,7 @@ use leptos_router::components::A;
 use crate::{
     app::{App, use_app},
     chain::scores::{self, Status},
-    components::{
-        icons,
-        later::{Fetched, wasm_split},
-    },
+    components::icons,
     load::use_load,
 };
 
@@ -41,25 +38,9 @@ async fn wrong_weights(app: App, model: Address) -> Result<Option<u64>, String> 
     Ok(None)
 }
 
-/// The code that looks, fetched apart.
-#[wasm_split(model, fallible)]
-fn code() -> Fetched<Address> {
-    Ok(|address| view! { <Watch address/> }.into_any())
-}
-
-/// Looks, once its code is here; a page without it is whole.
-#[component]
-pub(super) fn WeightsWatch(
-    /// The model.
-    address: Address,
-) -> impl IntoView {
-    let code = use_load(|| Some(()), |()| code());
-    move || code.with(|code| code.ready().map(|draw| draw(address)))
-}
-
 /// Warns of posted weights that do not follow from the job log.
 #[component]
-fn Watch(
+pub(super) fn WeightsWatch(
     /// The model.
     address: Address,
 ) -> impl IntoView {

@@ -22,7 +22,7 @@ use crate::{
 /// The page's code, fetched apart.
 #[wasm_split(pages, fallible)]
 pub(crate) fn page() -> Fetched {
-    Ok(|()| view! { <StudioPage/> }.into_any())
+    Ok(|| view! { <StudioPage/> }.into_any())
 }
 
 /// The page.

@@ -21,7 +21,7 @@ use crate::{
 /// The page's code, fetched apart.
 #[wasm_split(pages, fallible)]
 pub(crate) fn page() -> Fetched {
-    Ok(|()| view! { <WorkPage/> }.into_any())
+    Ok(|| view! { <WorkPage/> }.into_any())
 }
 
 /// The page.

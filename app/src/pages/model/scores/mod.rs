@@ -17,7 +17,6 @@ use crate::{
     app::use_app,
     chain::scores::{self, Epoch, Status},
     components::{
-        later::{Fetched, wasm_split},
         more::More,
         plot::{Plot, Series},
         states::Empty,
@@ -29,12 +28,6 @@ use reading::{Reading, Source};
 
 /// Epochs shown at first, and more at a time.
 const PAGE: usize = 20;
-
-/// The tab's code, fetched apart.
-#[wasm_split(model, fallible)]
-pub(super) fn tab() -> Fetched<ModelView> {
-    Ok(|model| view! { <Scores model/> }.into_any())
-}
 
 /// A score with four decimals.
 fn points(score: u128) -> String {
@@ -68,7 +61,7 @@ fn status_words(epoch: u64, held: &Epoch, now: u64) -> &'static str {
 
 /// The tab.
 #[component]
-fn Scores(
+pub(super) fn Scores(
     /// The model.
     model: ModelView,
 ) -> impl IntoView {

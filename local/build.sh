@@ -27,6 +27,7 @@ build_page() {
   run bindgen-page "binding the page" wasm-bindgen --target web --no-typescript --keep-lld-exports \
     --remove-name-section --remove-producers-section --out-dir "$work" "$work/delea-app.wasm"
   rm "$work/delea-app.wasm"
+  minify "$work"
   run dist-page "putting the page together" node local/page.mjs "$work" dist
   rm -rf "$work"
 }
@@ -49,6 +50,14 @@ build_workers() {
   build_ledger_worker "$WORKERS"
 }
 
+# minify FOLDER: what wasm-bindgen writes is commented for readers, who have its source.
+minify() {
+  local script
+  for script in "$1"/*.js; do
+    run minify "minifying $(basename "$script")" terser "$script" --module --compress --mangle --output "$script"
+  done
+}
+
 # build_ledger_worker FOLDER: the reader of job logs, which is small enough to leave the caching to cargo.
 build_ledger_worker() {
   local work hash
@@ -57,6 +66,7 @@ build_ledger_worker() {
   work=$(mktemp -d)
   run bindgen-ledger "binding the ledger worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/ledger-worker/ledger-worker.wasm"
+  minify "$work"
   hash=$(cat "$work"/* | sha256sum | cut -c1-16)
   mv "$work/ledger-worker_bg.wasm" "$1/ledger-worker-$hash.wasm"
   mv "$work/ledger-worker.js" "$1/ledger-worker-$hash.js"
@@ -82,11 +92,12 @@ worker_inputs() {
   rustc ${WASM_TOOLCHAIN:++$WASM_TOOLCHAIN} --version
   wasm-opt --version
   wasm-bindgen --version
+  terser --version
   cargo tree --locked --target "$WASM_TARGET" -e normal,build --prefix none -f '{p} {f}' -p delea-model-runtime \
     --no-default-features --features "$features" | sed -E 's/ \((\/[^)]*|proc-macro|\*)\)//g' | LC_ALL=C sort -u
   sed -n '/^# The page/,/^# Native/p' Cargo.toml
   cat .cargo/config.toml
-  declare -f build_worker remap_paths
+  declare -f build_worker remap_paths minify
   worker_sources "$features" | LC_ALL=C sort | xargs sha256sum
 }
 
@@ -128,9 +139,9 @@ remap_paths() {
 # Those whose names begin with "graph" are the same programs with the interpreter of uploaded models in
 # them. LINK-LEVEL is what link-time optimisation runs at: loops become vector code then, or never. Crates
 # that their profile keeps small stay small. WASM-OPT-LEVEL is -Oz for the WebGPU worker, whose steps
-# take five times as long without it, and none for the others: what it shortens compresses worse, and
-# the CPU worker's loops run slower after it. RANDOMNESS is where getrandom has it from: the exact tier
-# asks no host.
+# take five times as long without it (and twice, for the second time finds some more), and none for the
+# others: what it shortens compresses worse, and the CPU worker's loops run slower after it. RANDOMNESS is
+# where getrandom has it from: the exact tier asks no host.
 build_worker() {
   local name=$1 bin=$2-worker profile=$3 link=$4 level=$5 features=$6 randomness=$7
   local key out work
@@ -148,10 +159,11 @@ build_worker() {
   run "bindgen-$name" "binding the $name worker" wasm-bindgen --target web --no-typescript --out-dir "$work" \
     "$CARGO_TARGET_DIR/$WASM_TARGET/$profile/$bin.wasm"
   if [ "$level" != none ]; then
-    run "wasm-opt-$name" "optimising the $name worker" wasm-opt "$level" \
+    run "wasm-opt-$name" "optimising the $name worker" wasm-opt "$level" "$level" \
       --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
       --enable-reference-types --enable-multivalue -o "$work/${bin}_bg.wasm" "$work/${bin}_bg.wasm"
   fi
+  minify "$work"
   local hash
   hash=$(cat "$work/${bin}_bg.wasm" "$work/$bin.js" | sha256sum | cut -c1-16)
   rm -rf "$out"

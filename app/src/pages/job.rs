@@ -171,7 +171,7 @@ fn Whole(
                             <dd><Hash hash=B256::from(claimed.output.0) what="result’s hash"/></dd>
                         })}
                         {claimed.filter(|_| job.training).map(|claimed| view! {
-                            <dt>"Right answers claimed"</dt>
+                            <dt>"Held-out score claimed"</dt>
                             <dd>{format::ppm(claimed.accuracy_ppm)}</dd>
                             <dt>"Checkpoints"</dt>
                             <dd><Hash hash=B256::from(claimed.checkpoint_root.0) what="checkpoints’ root"/></dd>

@@ -152,7 +152,7 @@ pub(super) fn Curves(
                 .map(|e| (f64::from(e.step), f64::from(e.accuracy_ppm) / 1e6))
                 .collect()
         });
-        vec![Series::new("right answers", points)]
+        vec![Series::new(model.measure(), points)]
     });
     let loss_words = Signal::derive(move || {
         state.with(|s| match (s.losses.first(), s.losses.last()) {

@@ -77,7 +77,7 @@ pub(super) fn Versions(
         let points = versions.with(|versions| {
             versions.iter().map(|v| (f64::from(v.id), f64::from(v.accuracy_ppm) / 1e6)).collect()
         });
-        vec![Series::new("right answers", points)]
+        vec![Series::new(model.measure(), points)]
     });
     let words = Signal::derive(move || {
         versions.with(|versions| match versions.last() {

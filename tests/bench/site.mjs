@@ -51,6 +51,7 @@ export async function page() {
     open.push(await tab.evaluate(() => performance.now()));
     if (round === 4) {
       await tab.getByTestId("model-card").first().getByRole("link", { name: /train/i }).click();
+      await tab.getByTestId("start-training").waitFor();
       await tab.evaluate(() => {
         globalThis.longTasks = [];
         new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: "longtask" });

@@ -1,4 +1,4 @@
-//! Numbers as people read them: token amounts, shares, counts, durations, sizes, addresses.
+//! Numbers as people read them, and what they are of: token amounts, scores, shares, counts, durations, sizes, addresses.
 
 use alloy_primitives::{Address, U256};
 use delea_model_runtime::spec::Task;

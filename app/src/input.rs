@@ -107,6 +107,8 @@ impl Pictures {
 
 /// Most pixels of a picture: what a browser decodes within half a gigabyte.
 const MOST_PIXELS: u64 = 64_000_000;
+/// The same, for whoever is asked for a picture.
+pub(crate) const PICTURES: &str = "PNG, JPEG or WebP, up to 64 million pixels.";
 /// Bytes at a file's beginning in which its size is looked for.
 const HEAD: f64 = 262_144.0;
 

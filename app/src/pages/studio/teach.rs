@@ -214,7 +214,7 @@ fn Begin() -> impl IntoView {
     view! {
         <DropFiles
             title="Choose, drop or paste a picture"
-            words="PNG, JPEG or WebP, up to 64 million pixels."
+            words=input::PICTURES
             accept="image/*"
             testid="teach-file"
             problem="teach-file-problem"

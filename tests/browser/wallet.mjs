@@ -7,7 +7,7 @@ export function installWallet({ rpcUrl, name, rdns, accounts, chainId }) {
   const emit = (event, value) => (listeners[event] ?? []).forEach((listener) => listener(value));
   // A wallet remembers the pages it was connected to.
   const remembered = `test-wallet-${rdns}`;
-  const state = { accounts, chainId, reject: [], known: [chainId], requests: [] };
+  const state = { accounts, chainId, reject: [], hold: [], release: null, known: [chainId], requests: [] };
   const call = async (method, params) => {
     const response = await fetch(rpcUrl, {
       method: "POST",
@@ -27,6 +27,8 @@ export function installWallet({ rpcUrl, name, rdns, accounts, chainId }) {
     request: async ({ method, params }) => {
       state.requests.push(method);
       if (state.reject.includes(method)) throw Object.assign(new Error("User rejected the request."), { code: 4001 });
+      // Its user is reading what is asked, until the test lets them say yes.
+      if (state.hold.includes(method)) await new Promise((resolve) => (state.release = resolve));
       switch (method) {
         case "eth_requestAccounts":
           sessionStorage.setItem(remembered, "yes");

@@ -34,10 +34,14 @@ test("a reverted transaction shows the contract's own reason in words", async ({
   await addWallet(page, world);
   await train(page, world);
   await connect(page);
-  // Someone else's training lands first: the base is stale, and the contract says so.
-  await new Protocol(world).train(person(5));
+  // While the wallet asks, someone else's training lands: the base is stale, and the contract says so.
+  await wallet(page, "wallet.state.hold = ['eth_sendTransaction']");
   await page.getByTestId("publish-training").click();
-  await expect(page.getByTestId("publish-error").or(page.getByTestId("stale-base")).first()).toContainText(/version/i);
+  await page.waitForFunction((rdns) => window.testWallets[rdns].state.release, RDNS);
+  await new Protocol(world).train(person(5));
+  await wallet(page, "wallet.state.hold = []; wallet.state.release()");
+  await expect(page.getByTestId("publish-error")).toContainText(/version/i);
+  await expect(page.getByTestId("stale-base")).toContainText("version 1");
   await picture(page, "stale-base");
   await expect(page.getByTestId("download-parameters")).toBeVisible();
   await world.stop();

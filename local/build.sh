@@ -5,11 +5,34 @@
 
 # build_site: the page and the workers, in dist/.
 build_site() {
-  build_contracts
-  build_workers
-  build_page
+  build_parts gpu-workers cpu-workers page contracts
+  gather_workers
   cp -r "$WORKERS" dist/workers
   cp -r local/samples/studio/site dist/studio
+}
+
+# build_parts PART…: two at a time, since linking keeps one core busy. Each has a profile, and so a folder of cargo's, of its own.
+build_parts() {
+  printf '%s\n' "$@" | xargs -P 2 -n 1 "$ROOT/delea" make || exit 1
+}
+
+build_part() {
+  case ${1:-} in
+    cpu-workers)
+      build_cpu_worker
+      build_worker graph-cpu cpu cpu-worker 2 none cpu,graph custom
+      build_worker studio-cpu cpu cpu-worker 2 none cpu,studio custom
+      build_worker import import cpu-worker 2 none import,worker wasm_js
+      ;;
+    gpu-workers)
+      build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
+      build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
+      build_worker studio-gpu gpu gpu-worker z -Oz gpu,studio wasm_js
+      ;;
+    page) build_page ;;
+    contracts) build_contracts ;;
+    *) die "make takes cpu-workers, gpu-workers, page or contracts, not \"${1:-}\"" ;;
+  esac
 }
 
 # build_page: a shell, and the parts whose code is fetched when they are first shown.
@@ -32,15 +55,14 @@ build_page() {
   rm -rf "$work"
 }
 
-# build_workers: each worker that changed, kept in the cache; sets WORKERS to where they lie together.
+# build_workers: each worker that changed, kept in the cache.
 build_workers() {
-  build_cpu_worker
-  build_worker graph-cpu cpu cpu-worker 2 none cpu,graph custom
-  build_worker studio-cpu cpu cpu-worker 2 none cpu,studio custom
-  build_worker import import cpu-worker 2 none import,worker wasm_js
-  build_worker gpu gpu gpu-worker z -Oz gpu wasm_js
-  build_worker graph-gpu gpu gpu-worker z -Oz gpu,graph wasm_js
-  build_worker studio-gpu gpu gpu-worker z -Oz gpu,studio wasm_js
+  build_parts gpu-workers cpu-workers
+  gather_workers
+}
+
+# gather_workers: all of them in one folder; sets WORKERS to it.
+gather_workers() {
   WORKERS=$CACHE/workers/site
   rm -rf "$WORKERS"
   mkdir -p "$WORKERS"
@@ -54,7 +76,7 @@ build_workers() {
 minify() {
   local script
   for script in "$1"/*.js; do
-    run minify "minifying $(basename "$script")" terser "$script" --module --compress --mangle --output "$script"
+    run "minify-$(basename "$script")" "minifying $(basename "$script")" terser "$script" --module --compress --mangle --output "$script"
   done
 }
 
@@ -171,10 +193,7 @@ build_worker() {
   # Names carry the hash so that browsers may keep them for ever; only the entry script is asked for anew.
   mv "$work/${bin}_bg.wasm" "$out/$name-worker-$hash.wasm"
   mv "$work/$bin.js" "$out/$name-worker-$hash.js"
-  cat >"$out/$name-worker.js" <<JS
-import init from "./$name-worker-$hash.js";
-await init({ module_or_path: new URL("./$name-worker-$hash.wasm", import.meta.url) });
-JS
+  worker_entry "$name" "$hash" >"$out/$name-worker.js"
   rm -rf "$work"
 }
 

@@ -16,10 +16,12 @@ check() {
     '' | format | lint | rust | contracts | wasm | node | browser) ;;
     *) die "--only takes format, lint, rust, contracts, wasm, node or browser, not \"$only\"" ;;
   esac
-  local step
+  local step since
   for step in ${only:-format contracts lint rust wasm node browser}; do
+    since=$SECONDS
     say "== $step"
     "check_$step"
+    say "== $step passed in $((SECONDS - since)) s"
   done
   say "Every check passed"
 }

@@ -56,7 +56,7 @@ install_rust() {
 
 # The target's standard library: from rustup, else built from Debian's Rust sources.
 install_wasm_std() {
-  WASM_TOOLCHAIN=
+  export WASM_TOOLCHAIN=
   has_wasm_std "$(rustc --print sysroot)" && return
   if [ -n "$(command -v rustup)" ]; then
     if rustup run debian rustc --version >/dev/null 2>&1 && has_wasm_std "$(rustup run debian rustc --print sysroot)"; then
@@ -100,7 +100,7 @@ install_cargo_tool() {
   # Not through a pipe: grep ends at its match, and cargo fails where nobody reads on.
   grep -qF "$crate v$version:" <<<"$(cargo install --list)" && return
   say "Installing $crate $version (a few minutes)"
-  run "install-$crate" "installing $crate" cargo install "$crate" --version "$version" "$@"
+  run "install-$crate" "installing $crate (is the network there?)" cargo install "$crate" --version "$version" "$@"
 }
 
 # install_venv FOLDER: a Python environment. Debian's Python lets pip install nowhere else, and comes without what
@@ -144,7 +144,7 @@ install_npm() {
   cmp -s package-lock.json "$stamp" && return
   say "Installing npm packages"
   # Not `npm ci`: it refuses a lock that lacks the binaries of platforms a registry does not carry.
-  run npm-install "installing npm packages" npm install --no-save
+  run npm-install "installing npm packages (is the network there?)" npm install --no-save
   cp package-lock.json "$stamp"
 }
 

@@ -75,8 +75,8 @@ struct Scale {
 }
 
 impl Scale {
-    /// Covers `low..=high` with round numbers, about `wanted` of them.
-    fn new(low: f64, high: f64, wanted: usize) -> Self {
+    /// Covers `low..=high` with round numbers, about `wanted` of them and `least` apart or more.
+    fn new(low: f64, high: f64, wanted: usize, least: f64) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low, low + 1.0) };
         let raw = (high - low) / wanted.max(1) as f64;
         let magnitude = 10f64.powf(raw.log10().floor());
@@ -84,7 +84,8 @@ impl Scale {
             .map(|m| m * magnitude)
             .into_iter()
             .find(|step| *step >= raw * 0.999)
-            .unwrap_or(raw);
+            .unwrap_or(raw)
+            .max(least);
         let first = (low / step).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         Self { low, high, ticks: (first..=last).map(|i| i as f64 * step).collect() }
@@ -119,7 +120,11 @@ impl Axes {
             Unit::Number => (0.0, max(&mut points().map(|p| p.1)) * 1.06),
         };
         let finite = |value: f64| if value.is_finite() && value > -1e300 { value } else { 1.0 };
-        Self { x: Scale::new(x_low, finite(x_high), 5), y: Scale::new(y_low, finite(y_high), 4) }
+        // Along x are steps, versions, epochs: whole ones.
+        Self {
+            x: Scale::new(x_low, finite(x_high), 5, 1.0),
+            y: Scale::new(y_low, finite(y_high), 4, 0.0),
+        }
     }
 
     fn path(&self, points: &[(f64, f64)]) -> String {
@@ -308,9 +313,12 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        assert_eq!(Scale::new(0.0, 2.3, 4).ticks, [0.0, 1.0, 2.0]);
-        assert_eq!(Scale::new(0.0, 1000.0, 5).ticks.len(), 6);
-        assert_eq!(Scale::new(5.0, 5.0, 4).high, 6.0);
+        assert_eq!(Scale::new(0.0, 2.3, 4, 0.0).ticks, [0.0, 1.0, 2.0]);
+        assert_eq!(Scale::new(0.0, 1000.0, 5, 1.0).ticks.len(), 6);
+        assert_eq!(Scale::new(5.0, 5.0, 4, 0.0).high, 6.0);
+        // Of two versions there is none between them.
+        assert_eq!(Scale::new(0.0, 2.0, 5, 0.0).ticks, [0.0, 0.5, 1.0, 1.5, 2.0]);
+        assert_eq!(Scale::new(0.0, 2.0, 5, 1.0).ticks, [0.0, 1.0, 2.0]);
     }
 
     #[test]

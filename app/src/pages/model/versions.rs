@@ -170,7 +170,7 @@ fn VersionItem(
             </div>
             <Show when=move || older() && model.rank.get() != Rank::Nobody>
                 <button class="button quiet" data-testid="go-back" on:click=go_back aria-label=format!("Go back to version {id}")>
-                    {icons::undo()} <span class="wide-only">"Go back to this"</span>
+                    {icons::undo()} <span>"Go back"<span class="wide-only">" to this"</span></span>
                 </button>
             </Show>
             <select

@@ -3,12 +3,16 @@
 # The workers are kept by the hash of what they are made from, so that a change of the page, the
 # contracts or the scoring never rebuilds Burn.
 
-# build_site: the page and the workers, in dist/.
+SITE_BUILT=
+
+# build_site: the page and the workers, in dist/, once a run.
 build_site() {
+  [ -z "$SITE_BUILT" ] || return 0
   build_parts gpu-workers cpu-workers page contracts
   gather_workers
   cp -r "$WORKERS" dist/workers
   cp -r local/samples/studio/site dist/studio
+  SITE_BUILT=1
 }
 
 # build_parts PART…: two at a time, since linking keeps one core busy. Each has a profile, and so a folder of cargo's, of its own.
@@ -57,6 +61,7 @@ build_page() {
 
 # build_workers: each worker that changed, kept in the cache.
 build_workers() {
+  [ -z "$SITE_BUILT" ] || return 0
   build_parts gpu-workers cpu-workers
   gather_workers
 }

@@ -43,4 +43,4 @@ pub mod worker;
 pub use error::RuntimeError;
 
 /// Version of the exact tier's rules. Whatever changes the bits of any result raises it.
-pub const RUNTIME_VERSION: u32 = 2;
+pub const RUNTIME_VERSION: u32 = 3;

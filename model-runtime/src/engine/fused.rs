@@ -27,6 +27,23 @@ pub(super) struct AdamStep {
 /// Adam's ε, as in its paper.
 const EPSILON: f64 = 1e-8;
 
+/// Moments below this are zero, and so are gradients below [`LEAST_GRADIENT`].
+///
+/// Processors take a hundred times as long over numbers too small to be normal, and wasm cannot have them taken for zero as
+/// PyTorch's `set_flush_denormal` does. The moments of a parameter whose gradient stays zero fall to such numbers and never
+/// leave them, for β₁ times a few units in the last place rounds to itself. A moment that is not zero stays normal times β.
+pub(super) const LEAST_MOMENT: f32 = 1e-37;
+/// Its square times 1 − β₂ is the least moment. Next to Adam's ε it moves a parameter by a billionth of the learning rate.
+#[cfg(feature = "cpu")]
+const LEAST_GRADIENT: f32 = 1e-17;
+
+/// Zero for what is smaller in magnitude than `least`. NaN stays.
+#[cfg(feature = "cpu")]
+#[inline(always)]
+fn zero_below(value: f32, least: f32) -> f32 {
+    if value.abs() < least { 0.0 } else { value }
+}
+
 impl AdamStep {
     /// `step` counts from 1.
     pub(super) fn new(rate: f64, [beta1, beta2, decay]: [f64; 3], step: u32) -> Self {
@@ -53,9 +70,12 @@ impl AdamStep {
         first: &mut [f32; N],
         second: &mut [f32; N],
     ) {
-        let m: [f32; N] = from_fn(|i| first[i] * self.beta1 + gradient[i] * self.rest1);
-        let v: [f32; N] =
-            from_fn(|i| second[i] * self.beta2 + gradient[i] * gradient[i] * self.rest2);
+        let g: [f32; N] = from_fn(|i| zero_below(gradient[i], LEAST_GRADIENT));
+        let m: [f32; N] =
+            from_fn(|i| zero_below(first[i] * self.beta1 + g[i] * self.rest1, LEAST_MOMENT));
+        let v: [f32; N] = from_fn(|i| {
+            zero_below(second[i] * self.beta2 + g[i] * g[i] * self.rest2, LEAST_MOMENT)
+        });
         let change: [f32; N] = from_fn(|i| m[i] / (v[i].sqrt() + self.epsilon) * self.rate);
         *value = from_fn(|i| value[i] * self.keep - change[i]);
         (*first, *second) = (m, v);

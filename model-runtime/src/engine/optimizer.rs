@@ -8,7 +8,7 @@ use burn::{
 
 use super::{
     Network,
-    fused::{AdamStep, adam},
+    fused::{AdamStep, LEAST_MOMENT, adam},
     parameters::{Path, replace, tensor_file, track_path},
 };
 use crate::{
@@ -176,6 +176,45 @@ fn sgd(
         Some(velocity) => velocity * momentum + gradient,
         None => gradient,
     };
+    let small = velocity.clone().abs().lower_elem(LEAST_MOMENT);
+    let velocity = velocity.mask_fill(small, 0.0);
     state.first = Some(velocity.clone());
     value - velocity * rate
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+
+    /// A dead unit's: one step with a gradient, then none.
+    #[test]
+    fn moments_do_not_stay_too_small_to_be_normal() {
+        let device = Device::flex();
+        let gradient = |step| match step {
+            1 => Tensor::<1>::from_floats([0.5, 1e-18, -2e-10, 1e-3, 7.0], &device),
+            _ => Tensor::zeros([5], &device),
+        };
+        let zeros = || Tensor::<1>::zeros([5], &device);
+        let mut adams = [zeros(), zeros(), zeros()];
+        let mut sgds = (zeros(), State { name: String::new(), first: None, second: None });
+        for step in 1..3000 {
+            let [value, first, second] = adams;
+            let how = AdamStep::new(1e-3, [0.9, 0.999, 0.0], step);
+            adams = adam(value, gradient(step), first, second, how);
+            sgds.0 = sgd(sgds.0, gradient(step), &mut sgds.1, 1e-3, 0.9);
+            let [_, first, second] = adams.clone();
+            for moments in [first, second, sgds.1.first.clone().unwrap()] {
+                let moments = moments.into_data().try_to_vec::<f32>().unwrap();
+                assert!(
+                    moments.iter().all(|m| *m == 0.0 || m.is_normal()),
+                    "step {step}: {moments:?}"
+                );
+            }
+        }
+        let [value, first, second] = adams.map(|t| t.into_data().try_to_vec::<f32>().unwrap());
+        assert_eq!(first, [0.0; 5]);
+        // What is not too small moves its parameter as ever.
+        assert!(value[1] == 0.0 && [0, 2, 3, 4].iter().all(|i| value[*i] != 0.0), "{value:?}");
+        assert!(second[1] == 0.0 && second[0] > 1e-6);
+    }
 }

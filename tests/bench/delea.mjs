@@ -19,7 +19,7 @@ export const next = (worker, wanted) =>
   });
 
 // Opens a worker, builds the model and gives a function that trains `count` steps, timed inside by
-// progress events, so that loading, the first measurement and the last are left out.
+// progress events after step `from`, so that loading, the first measurement and the last are left out.
 export async function delea({ url, input, width, layers, classes, batch }) {
   const worker = new Worker(url, { type: "module" });
   await next(worker, (body) => body.type === "listening");
@@ -30,7 +30,7 @@ export async function delea({ url, input, width, layers, classes, batch }) {
   let run = 0;
   return {
     device,
-    async train(count) {
+    async train(count, from = 0) {
       post(worker, 2, { type: "initialize", spec, seed: 1 });
       const { parameters } = await next(worker, (body) => body.type === "parameters");
       const times = [];
@@ -40,7 +40,7 @@ export async function delea({ url, input, width, layers, classes, batch }) {
       post(worker, 3, { type: "train", job: `bench-${run++}`, spec, config, seed: 1, parameters, dataset: data.bytes, evaluate_every: 0 });
       await next(worker, (body) => body.type === "trained");
       worker.removeEventListener("message", listen);
-      const [[firstStep, firstTime], [lastStep, lastTime]] = [times.find(([step]) => step > 0), times.at(-1)];
+      const [[firstStep, firstTime], [lastStep, lastTime]] = [times.find(([step]) => step > from), times.at(-1)];
       return { ms: lastTime - firstTime, steps: lastStep - firstStep };
     },
     close: () => worker.terminate(),

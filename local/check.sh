@@ -99,7 +99,7 @@ check_node() {
   build_node
   build_site
   WORKERS=$WORKERS DELEA_NODE=$DELEA_NODE node --test tests/exact/*.test.mjs
-  DELEA_NODE=$DELEA_NODE node --test --test-concurrency 2 tests/node/*.test.mjs
+  DELEA_NODE=$DELEA_NODE node --test --test-concurrency 1 tests/node/*.test.mjs
   if [ -n "$FULL" ]; then DELEA_NODE=$DELEA_NODE node --test tests/node/soak.mjs; fi
 }
 

@@ -4,12 +4,12 @@ import { chromium } from "../chromium.mjs";
 
 const artefacts = path.resolve(import.meta.dirname, "../artefacts");
 
-// Two files at a time, each with a chain and a site of its own, on two cores: half of a test is waiting for blocks and windows.
+// One test at a time: each trains a network, and two cores are assumed. Two at a time are half as long, and now and then too slow.
 export default defineConfig({
   testDir: import.meta.dirname,
   testMatch: "*.spec.mjs",
   outputDir: path.join(artefacts, "runs"),
-  workers: 2,
+  workers: 1,
   timeout: 180_000,
   expect: { timeout: 30_000 },
   forbidOnly: Boolean(process.env.CI),

@@ -20,32 +20,32 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }));
 
-const start = (...options) =>
-  spawn(process.execPath, ["local/up.mjs", ...options], { env: { ...process.env, DELEA_STATE: state }, stdio: ["ignore", "pipe", "pipe"] });
+// The process, and how it ends: with what code, by what signal, and what it said of errors.
+function start(...options) {
+  const child = spawn(process.execPath, ["local/up.mjs", ...options], { env: { ...process.env, DELEA_STATE: state }, stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  child.stderr.on("data", (data) => (stderr += data));
+  return { child, ended: once(child, "close").then(([code, signal]) => ({ code, signal, stderr })) };
+}
 
 // Runs it to its end, which has to come by itself.
 async function refused(...options) {
-  const child = start(...options);
-  let stderr = "";
-  child.stderr.on("data", (data) => (stderr += data));
-  const [code] = await once(child, "close");
+  const { code, stderr } = await start(...options).ended;
   return { code, stderr };
 }
 
 // Runs until its address is said, and asks `look` while it runs; then Ctrl-C.
 async function whileUp(options, look) {
-  const child = start(...options);
+  const { child, ended } = start(...options);
   let said = "";
-  let stderr = "";
-  child.stderr.on("data", (data) => (stderr += data));
-  const ended = once(child, "close");
   await new Promise((resolve, reject) => {
     child.stdout.on("data", (data) => (said += data).includes("Ctrl-C stops it") && resolve());
-    ended.then(([code]) => reject(new Error(`it ended with ${code}: ${stderr}`)));
+    ended.then(({ code, stderr }) => reject(new Error(`it ended with ${code}: ${stderr}`)));
   });
   const seen = await look(said.match(/Open (http:\S+)/)[1]);
   child.kill("SIGINT");
-  assert.deepEqual(await ended, [0, null], stderr);
+  const { code, signal, stderr } = await ended;
+  assert.deepEqual([code, signal], [0, null], stderr);
   return { said, seen };
 }
 
